@@ -1,0 +1,71 @@
+# im: everything a fresh clone needs, and everything CI runs. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+TOOLS := .tools
+UV := $(TOOLS)/bin/uv
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+
+.PHONY: help setup run test test-fast test-long test-debian check format bench lock clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## make the environment: tools, Python, locked packages
+
+$(UV): .ci/preflight
+	@PYTHON='$(PYTHON)' bash .ci/preflight
+	@echo "setting up: uv into $(TOOLS)"
+	@$(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9' 2> >(grep -v WARNING >&2 || true)
+	@touch $@
+
+$(VENV)/.ready: $(UV) requirements-dev.txt pyproject.toml
+	@PYTHON='$(PYTHON)' bash .ci/preflight
+	@echo "setting up: Python and locked packages into $(VENV)"
+	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11,<3.14' $(VENV)
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+run: setup ## set up what is missing and serve on http://127.0.0.1:8000
+	@exec ./im serve
+
+test-fast: setup ## unit, contract and flow tests (under 3 minutes)
+	$(PYTEST) -n $(WORKERS) -m 'not chaos and not long and not debian'
+
+test: setup ## all tests but the long runs (under 20 minutes)
+	$(PYTEST) -n $(WORKERS) -m 'not chaos and not long and not debian'
+	$(PYTEST) -m 'chaos and not long'
+
+test-long: setup ## the long kill test
+	$(PYTEST) -m long
+
+test-debian: setup ## the store and flow tests against the system's PostgreSQL and Redis
+	bash .ci/with-system-servers $(PYTEST) -m 'not chaos and not long' tests/flow
+
+check: setup ## what CI runs before the tests: ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## bounded benchmarks; prints a table and writes bench/results.json
+	$(BIN)/python -m bench
+
+lock: $(UV) ## lock the newest allowed versions, with hashes and without addresses
+	@for out in requirements.txt 'requirements-dev.txt --group dev'; do \
+	  $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-header --python-version 3.11 pyproject.toml --upgrade -o $$out; done
+
+clean: ## remove the environment, the tools and caches (not var/, where the data is)
+	rm -rf $(VENV) $(TOOLS) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

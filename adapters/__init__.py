@@ -1,0 +1,1 @@
+"""One folder for each chat platform, behind the one interface of adapters/contract.py."""

@@ -1,0 +1,1 @@
+"""The language model: data, pipeline and client."""

@@ -1,0 +1,1 @@
+"""Facts in, Decision out: the rule files, their engine and their explanations."""

@@ -1,0 +1,36 @@
+"""What the adapters' common suite needs of each platform; each `subject_<platform>.py` provides one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.config import ProviderConfig
+from adapters.contract import Platform
+from tests.fakes.base import FakePlatform, Posted
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A platform with a running fake, and what the suite may expect there."""
+
+    platform: Platform
+    config: ProviderConfig
+    """Points at the fake, with valid secrets; rate limits of the fake on."""
+    bad_config: ProviderConfig
+    """The same with a wrong token."""
+    fake: FakePlatform
+    channel: str
+    """Exists, and the bot may post there."""
+    missing_channel: str
+    user_query: str
+    user_id: str
+    """What find_user(user_query) must return."""
+    visible: Callable[[Posted], str]
+    """All text that a person sees of a message as it stands now, with the platform's escapes resolved."""
+    buttons: Callable[[Posted], list[str]]
+    """The labels of the message's buttons, in order."""
+    pings: Callable[[Posted], list[str]]
+    """Whom the message would notify or which markup of a person's text would take effect; [] when safe."""
+    sends_path: str = ".*"
+    """A regex of the path of posting calls, for faults that must not hit token or other calls."""
