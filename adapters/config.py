@@ -115,7 +115,8 @@ def limits_for(config: ProviderConfig, platform: Limits) -> Limits:
 
 
 def _per_second(rate: float) -> Window:
-    return Window(max(1, round(rate)), 1.0) if rate >= 1 else Window(1, 1.0 / rate)
+    count = max(1, int(rate))
+    return Window(count, count / rate)
 
 
 def validate(kind: type[ProviderConfig], platform: str, raw: Mapping[str, Any]) -> ProviderConfig:
@@ -146,7 +147,12 @@ def changed_bases(
     kind: type[ProviderConfig], old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> dict[str, tuple[str, ...]]:
     """The addresses that an update changes, each with the secrets it must bring along."""
-    return {name: needs for name, needs in kind.BASES.items() if name in new and new[name] != old.get(name)}
+    defaults = {field.name: field.default for field in msgspec.structs.fields(kind)}
+    return {
+        name: needs
+        for name, needs in kind.BASES.items()
+        if name in new and new[name] != old.get(name, defaults.get(name))
+    }
 
 
 def template_for(config: ProviderConfig, platform: str, name: str) -> str | None:
@@ -179,8 +185,12 @@ def _check_secret(name: str, secret: Secret) -> None:
     if not isinstance(secret, str) and len(values) != 2:
         raise ConfigError(name, "a list must be exactly [new, old]")
     for value in values:
-        if any(character.isspace() or not character.isprintable() for character in value):
-            raise ConfigError(name, "holds white space or unprintable characters; paste it again")
+        if not value and not isinstance(secret, str):
+            raise ConfigError(name, "holds an empty one; a list must be exactly [new, old]")
+        if not value.isascii() or any(c.isspace() or not c.isprintable() for c in value):
+            raise ConfigError(
+                name, "holds white space or characters that no secret has; paste it whole, not the masked one"
+            )
 
 
 def _check_base(name: str, url: str) -> None:
@@ -192,10 +202,12 @@ def _check_base(name: str, url: str) -> None:
         _ = parts.port
     except ValueError:
         raise ConfigError(name, "is not an address; give one like https://chat.example.com") from None
-    if parts.scheme not in ("http", "https", "ws", "wss") or not host:
+    if parts.scheme not in ("http", "https", "ws", "wss") or not host or not url.isprintable() or " " in url:
         raise ConfigError(name, "is not an address; give one like https://chat.example.com")
     if parts.username or parts.password:
         raise ConfigError(name, "must not hold a user name or password")
+    if parts.fragment or (parts.query and parts.scheme.startswith("http")):
+        raise ConfigError(name, "must end with its path; leave out what follows `?` or `#`")
     if parts.scheme in ("http", "ws") and not _is_loopback(host):
         raise ConfigError(name, "must be https (http is only for loopback)")
 

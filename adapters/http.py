@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import ssl
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, Self, TypeVar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
+import aiohttp
 import httpx
 import msgspec
-from httpx_aiohttp import HttpxAiohttpClient
+from httpx_aiohttp import AiohttpTransport
 
 from adapters.contract import Answer, DeliveryError, Reason
 
@@ -17,6 +22,8 @@ T = TypeVar("T")
 
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 MAX_RETRY_AFTER_SECONDS: Final = 3600.0
+KEEPALIVE_SECONDS: Final = 4.0
+"""Shorter than servers keep idle connections (often 5 s), so that none is used while it is being closed."""
 
 _BY_STATUS: Final[Mapping[int, Reason]] = {
     401: Reason.UNAUTHORIZED,
@@ -29,14 +36,51 @@ _BY_STATUS: Final[Mapping[int, Reason]] = {
 }
 
 
+class _NoAnswer(NamedTuple):
+    """What a broken request means: the reason, whether it may have arrived, and the sentence for people."""
+
+    reason: Reason
+    may_have_arrived: bool
+    detail: str
+
+
+_NO_ANSWER: Final[tuple[tuple[type[BaseException], _NoAnswer], ...]] = (
+    (aiohttp.ConnectionTimeoutError, _NoAnswer(Reason.TIMEOUT, False, "no connection to {host} in time")),
+    (TimeoutError, _NoAnswer(Reason.TIMEOUT, True, "{host} did not answer within {timeout:g} s")),
+    (aiohttp.ClientSSLError, _NoAnswer(Reason.UNREACHABLE, False, "no trusted TLS connection to {host}")),
+    (aiohttp.ClientConnectorError, _NoAnswer(Reason.UNREACHABLE, False, "no connection to {host}")),
+    (aiohttp.ClientResponseError, _NoAnswer(Reason.BAD_ANSWER, True, "{host} does not speak HTTP")),
+    (httpx.InvalidURL, _NoAnswer(Reason.UNREACHABLE, False, "{host} is not an address")),
+    (httpx.UnsupportedProtocol, _NoAnswer(Reason.UNREACHABLE, False, "{host} is not an address")),
+    (aiohttp.InvalidURL, _NoAnswer(Reason.UNREACHABLE, False, "{host} is not an address")),
+    (aiohttp.NonHttpUrlClientError, _NoAnswer(Reason.UNREACHABLE, False, "{host} is not an address")),
+    (ValueError, _NoAnswer(Reason.REJECTED, False, "a header for {host} holds characters HTTP forbids")),
+    (RuntimeError, _NoAnswer(Reason.UNREACHABLE, False, "the connections are closed")),
+)
+"""By the exception underneath, first match; anything else is a connection that broke after it was made.
+
+httpx-aiohttp reports a server that hangs up as a connect time-out, so its own classes are not enough."""
+_FAILURES: Final = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    aiohttp.ClientError,
+    OSError,
+    ValueError,
+    RuntimeError,
+)
+_BROKE: Final = _NoAnswer(Reason.UNREACHABLE, True, "the connection to {host} broke")
+
+
 class Http:
     """The Outbound that the program uses: httpx over aiohttp's transport, no redirects, no cookies kept."""
 
     def __init__(self, *, connections: int = 100) -> None:
-        self._client = HttpxAiohttpClient(
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        tls = httpx.create_ssl_context(trust_env=False)
+        self._client = httpx.AsyncClient(
+            transport=AiohttpTransport(verify=tls, client=lambda: _session(connections, tls)),
             follow_redirects=False,
             trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             headers={"user-agent": "im-router"},
         )
 
@@ -49,23 +93,16 @@ class Http:
         body: bytes | None = None,
         timeout: float = 10.0,  # noqa: ASYNC109  it is httpx's
     ) -> Answer:
-        """Send one request and read its answer; see adapters.contract.Outbound."""
+        """Send one request and read its answer within `timeout` seconds; see adapters.contract.Outbound."""
+        parts = httpx.Timeout(timeout, connect=timeout / 2, pool=timeout / 2)
         try:
-            async with self._client.stream(
-                method, url, headers=headers, content=body, timeout=timeout
-            ) as response:
+            async with (
+                asyncio.timeout(timeout),
+                self._client.stream(method, url, headers=headers, content=body, timeout=parts) as response,
+            ):
                 content = await _read_limited(response)
-        except httpx.TimeoutException as error:
-            sent = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
-            raise DeliveryError(
-                Reason.TIMEOUT, f"{host_of(url)} did not answer within {timeout:g} s", may_have_arrived=sent
-            ) from None
-        except (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise DeliveryError(Reason.UNREACHABLE, f"no connection to {host_of(url)}") from None
-        except httpx.HTTPError:
-            raise DeliveryError(
-                Reason.UNREACHABLE, f"the connection to {host_of(url)} broke", may_have_arrived=True
-            ) from None
+        except _FAILURES as error:
+            raise _no_answer(error, url, timeout) from None
         return Answer(status=response.status_code, headers=dict(response.headers.items()), body=content)
 
     async def close(self) -> None:
@@ -77,6 +114,18 @@ class Http:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+def _session(connections: int, tls: ssl.SSLContext) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
+def _no_answer(error: Exception, url: str, timeout: float) -> DeliveryError:
+    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
+    meaning = next((meaning for kind, meaning in _NO_ANSWER if isinstance(cause, kind)), _BROKE)
+    detail = meaning.detail.format(host=host_of(url), timeout=timeout)
+    return DeliveryError(meaning.reason, detail, may_have_arrived=meaning.may_have_arrived)
 
 
 async def _read_limited(response: httpx.Response) -> bytes:
@@ -111,9 +160,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
         except (TypeError, ValueError):
             return None
-    if not 0 <= seconds < float("inf"):
-        return 0.0
-    return min(seconds, MAX_RETRY_AFTER_SECONDS)
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS) if seconds == seconds else None  # noqa: PLR0124
 
 
 def failure(answer: Answer, what: str, *, wait: float | None = None) -> DeliveryError:
@@ -137,12 +184,15 @@ def decode(answer: Answer, kind: type[T], what: str) -> T:
     """The answer's JSON as `kind`; BAD_ANSWER when it is something else."""
     try:
         return msgspec.json.decode(answer.body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise DeliveryError(
             Reason.BAD_ANSWER, f"{what} answered with something unreadable", may_have_arrived=True
         ) from None
 
 
 def encode(payload: Any) -> bytes:
-    """A payload as JSON bytes."""
-    return msgspec.json.encode(payload)
+    """A payload as JSON bytes; a lone surrogate that somebody managed to type becomes `?`."""
+    try:
+        return msgspec.json.encode(payload)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(payload), ensure_ascii=False).encode("utf-8", "replace")

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from adapters.contract import IncidentCard, Message
 
 ELLIPSIS: Final = "…"
+
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff]"
+)
+"""Control characters (but tab and newline), those that turn the direction of writing, and lone surrogates."""
+
+_NOT_IN_ADDRESS: Final = frozenset(' "<>|\\^`{}')
 
 COLOURS: Final[Mapping[str, str]] = {
     "SEV-1": "#d92d20",
@@ -29,7 +38,23 @@ STATUS_WORDS: Final[Mapping[str, str]] = {
 
 def cut(text: str, limit: int) -> str:
     """At most `limit` characters, the last one an ellipsis where something was left out."""
-    return text if len(text) <= limit else text[: max(0, limit - 1)] + ELLIPSIS
+    return text if len(text) <= limit else (text[: limit - 1] + ELLIPSIS if limit > 0 else "")
+
+
+def visible(text: str) -> str:
+    """The text with every character that hides or reorders others made visible as `�`."""
+    return _UNSEEN.sub("�", text.replace("\r\n", "\n"))
+
+
+def link(url: str | None, limit: int = 2000) -> str | None:
+    """The address if it may become a link: http or https, whole, at most `limit` characters; else None."""
+    if not url or len(url) > limit or not url.isprintable() or not _NOT_IN_ADDRESS.isdisjoint(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        return url if parts.scheme in ("http", "https") and parts.hostname else None
+    except ValueError:
+        return None
 
 
 def colour(message: Message) -> str:

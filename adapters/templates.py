@@ -11,7 +11,7 @@ from adapters.contract import Message
 
 MAX_TEMPLATE_LENGTH: Final = 10_000
 
-_PLACEHOLDER: Final = re.compile(r"\{\{-?\s*\.?([^{}]*?)\s*-?\}\}")
+_PLACEHOLDER: Final = re.compile(r"\{\{([^{}]*)\}\}")
 
 _VALUES: Final[Mapping[str, Callable[[Message], str]]] = {
     "ID": lambda m: m.incident.id if m.incident else "",
@@ -42,7 +42,7 @@ def parse(text: str) -> tuple[str, ...]:
     """The placeholders that a template uses; TemplateError names one that does not exist."""
     if len(text) > MAX_TEMPLATE_LENGTH:
         raise TemplateError(f"the template is longer than {MAX_TEMPLATE_LENGTH} characters")
-    names = tuple(match.group(1) for match in _PLACEHOLDER.finditer(text))
+    names = tuple(_name(match.group(1)) for match in _PLACEHOLDER.finditer(text))
     for name in names:
         if name not in _VALUES:
             raise TemplateError(f"unknown placeholder `{{{{.{name}}}}}`; {_hint(name)}")
@@ -53,8 +53,25 @@ def parse(text: str) -> tuple[str, ...]:
 
 
 def fill(text: str, message: Message, escape: Callable[[str], str]) -> str:
-    """The template with every value escaped for the platform; the template's own markup stays as it is."""
-    return _PLACEHOLDER.sub(lambda match: escape(_VALUES[match.group(1)](message)), text).strip("\n")
+    """The template with every value escaped for the platform; the template's own markup stays as it is.
+
+    A placeholder that does not exist (parse() refuses it) stays as it is written: a page must go out.
+    """
+    return fill_part(text, message, escape).strip("\n")
+
+
+def fill_part(text: str, message: Message, escape: Callable[[str], str]) -> str:
+    """As fill, for a piece of a template: newlines at its ends are kept."""
+
+    def value(match: re.Match[str]) -> str:
+        known = _VALUES.get(_name(match.group(1)))
+        return escape(known(message)) if known else match.group(0)
+
+    return _PLACEHOLDER.sub(value, text)
+
+
+def _name(inner: str) -> str:
+    return inner.removeprefix("-").removesuffix("-").strip().removeprefix(".")
 
 
 def _hint(name: str) -> str:

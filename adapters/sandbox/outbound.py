@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -11,20 +11,27 @@ import msgspec
 from adapters import look, templates
 from adapters.config import ProviderConfig
 from adapters.contract import (
+    Action,
     Channel,
     Check,
     DeliveryError,
+    IncidentCard,
     Limits,
     Message,
     MessageRef,
     Platform,
     Reason,
     Receipt,
+    Resources,
     Shelf,
     User,
 )
+from adapters.http import encode
 
 MAX_TEXT: Final = 16_000
+MAX_FIELD: Final = 4_000
+"""Of each text that somebody typed, so that a giant one leaves room for the others."""
+MAX_ROWS: Final = 100
 
 
 class SandboxConfig(ProviderConfig, frozen=True, kw_only=True):
@@ -40,67 +47,79 @@ class SandboxMessage(msgspec.Struct, frozen=True, kw_only=True):
     event: str
     colour: str
     incident: str | None = None
-    actions: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
 
 
 def render(message: Message) -> SandboxMessage:
-    """The message as text; nothing in it is markup, so nothing has to be escaped but control characters."""
-    body = (
-        templates.fill(message.template, message, _visible)
-        if message.template
-        else "\n".join(_lines(message))
-    )
+    """The message as text; nothing in it is markup, so only characters that hide others are replaced."""
+    lines = _from_template(message) if message.template else _lines(message)
     return SandboxMessage(
-        text=look.cut(body, MAX_TEXT),
+        text=look.cut("\n".join(lines), MAX_TEXT),
         event=message.event,
         colour=look.colour(message),
         incident=message.incident.id if message.incident else None,
-        actions=tuple(action.label for action in message.actions),
+        actions=tuple(_safe(action) for action in message.actions),
     )
 
 
-def _lines(message: Message) -> Sequence[str]:
-    lines = [look.headline(message)]
-    incident = message.incident
-    if incident:
-        lines.append(f"{incident.id}: {_visible(incident.title)}")
-        lines.append(" | ".join(f"{label}: {_visible(value)}" for label, value in look.facts(incident)))
-        if incident.description:
-            lines.append(_visible(incident.description))
-    lines += [f"{label}: {_visible(value)}" for label, value in message.facts]
+def _from_template(message: Message) -> Iterator[str]:
+    if message.badges:
+        yield " ".join(f"[{badge}]" for badge in message.badges)
+    yield templates.fill(message.template or "", message, _shown)
+
+
+def _lines(message: Message) -> Iterator[str]:
+    yield look.headline(message)
+    if message.incident:
+        yield from _incident_lines(message.incident)
+    yield from (f"{label}: {_shown(value)}" for label, value in message.facts[:MAX_ROWS])
     if message.text:
-        lines.append(_visible(message.text))
+        yield _shown(message.text)
+    yield from _note(message)
+    yield from (f"· {_shown(step)}" for step in message.steps[-MAX_ROWS:])
+
+
+def _incident_lines(incident: IncidentCard) -> Iterator[str]:
+    yield f"{_shown(incident.id)}: {_shown(incident.title)}"
+    yield " | ".join(f"{label}: {_shown(value)}" for label, value in look.facts(incident))
+    yield f"Started: {incident.started_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if incident.description:
+        yield _shown(incident.description)
+
+
+def _note(message: Message) -> Iterator[str]:
+    actor = _shown(message.actor or "")
     if message.note:
-        lines.append(f"Note: {_visible(message.note)}")
-    lines += [f"· {_visible(step)}" for step in message.steps]
-    return lines
+        yield f"Note from {actor}: {_shown(message.note)}" if actor else f"Note: {_shown(message.note)}"
+    elif actor:
+        yield f"By {actor}"
 
 
-def _visible(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
+def _shown(text: str) -> str:
+    return look.visible(look.cut(text, MAX_FIELD))
+
+
+def _safe(action: Action) -> Action:
+    return msgspec.structs.replace(action, label=_shown(action.label), url=look.link(action.url))
 
 
 class Sandbox:
-    """See adapters.contract.Adapter."""
+    """See adapters.contract.Adapter and LooksBack."""
 
     def __init__(self, config: SandboxConfig, shelf: Shelf) -> None:
         self._config = config
         self._shelf = shelf
 
     async def post(self, channel: str, message: Message, *, nonce: str) -> Receipt:
-        payload = msgspec.json.encode(render(message))
-        message_id = await self._shelf.put(channel, payload, nonce=nonce, parent=None)
-        return Receipt(ref=MessageRef(channel=channel, message_id=message_id))
+        return await self._put(channel, message, nonce, parent=None)
 
     async def edit(self, ref: MessageRef, message: Message) -> Receipt:
-        if not await self._shelf.replace(ref.channel, ref.message_id, msgspec.json.encode(render(message))):
+        if not await self._shelf.replace(ref.channel, ref.message_id, encode(render(message))):
             raise DeliveryError(Reason.MESSAGE_GONE, "the sandbox message no longer exists")
         return Receipt(ref=ref)
 
     async def reply(self, ref: MessageRef, message: Message, *, nonce: str) -> Receipt:
-        payload = msgspec.json.encode(render(message))
-        message_id = await self._shelf.put(ref.channel, payload, nonce=nonce, parent=ref.message_id)
-        return Receipt(ref=MessageRef(channel=ref.channel, message_id=message_id))
+        return await self._put(ref.channel, message, nonce, parent=ref.message_id)
 
     async def find(self, channel: str, *, nonce: str, since: datetime) -> MessageRef | None:  # noqa: ARG002
         found = await self._shelf.find(channel, nonce)
@@ -119,15 +138,25 @@ class Sandbox:
         return tuple(Channel(id=name, name=name) for name in sorted(names))
 
     async def find_user(self, query: str) -> User | None:
-        name = query.strip().removeprefix("@")
+        name = query.strip().removeprefix("@").strip()
         return User(id=name, name=name) if name else None
+
+    async def _put(self, channel: str, message: Message, nonce: str, *, parent: str | None) -> Receipt:
+        if not channel.strip():
+            raise DeliveryError(Reason.CHANNEL_NOT_FOUND, "a sandbox channel needs a name")
+        message_id = await self._shelf.put(channel, encode(render(message)), nonce=nonce, parent=parent)
+        return Receipt(ref=MessageRef(channel=channel, message_id=message_id))
+
+
+def _build(config: SandboxConfig, resources: Resources) -> Sandbox:
+    return Sandbox(config, resources.shelf)
 
 
 PLATFORM: Final = Platform(
     name="sandbox",
     title="Sandbox",
     config=SandboxConfig,
-    build=lambda config, resources: Sandbox(config, resources.shelf),
+    build=_build,
     render=render,
     limits=Limits(),
     lease_seconds=20.0,

@@ -1,0 +1,246 @@
+"""A message as a Mattermost post: the news in the message itself, the rest in one coloured attachment.
+
+Telephones show the message and the attachment's fallback in the notification, so that these two say what
+happened without being opened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Final
+
+import msgspec
+
+from adapters import look, templates
+from adapters.contract import Action, IncidentCard, Message
+from adapters.mattermost import escape
+from adapters.mattermost.escape import fit, inline, plain
+from adapters.mattermost.limits import (
+    MAX_ACTOR,
+    MAX_BUTTON,
+    MAX_FALLBACK,
+    MAX_FIELDS,
+    MAX_HEADLINE,
+    MAX_ID,
+    MAX_LABEL,
+    MAX_MESSAGE,
+    MAX_NOTE,
+    MAX_PARAGRAPH,
+    MAX_STEP,
+    MAX_STEPS,
+    MAX_TEMPLATED,
+    MAX_TITLE,
+    MAX_VALUE,
+    SHORT_VALUE,
+)
+
+_CODE: Final = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
+_EVERYBODY: Final = re.compile(r"(?:all|channel|here)\b", re.IGNORECASE)
+_STASHED: Final = re.compile("\x00([0-9]+)\x00")
+_HALVED: Final = re.compile(r"(?:&#?[a-z0-9]{0,4}|<https?:[^>\s]*|<|(?<!\\)(?:\\\\)*\\)\Z")
+
+
+class Integration(msgspec.Struct, frozen=True):
+    """Where a pressed button goes, and what is sent along; the server never shows it to clients."""
+
+    url: str
+    context: dict[str, str]
+
+
+class Button(msgspec.Struct, frozen=True, kw_only=True):
+    """A button of an attachment. Ids are letters and digits only, or presses end in a 404."""
+
+    id: str
+    name: str
+    style: str
+    type: str = "button"
+    integration: Integration | None = None
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A label and its value; two short ones share a row."""
+
+    title: str
+    value: str
+    short: bool
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """See https://docs.mattermost.com/developers/integrate/reference/message-attachments."""
+
+    fallback: str
+    color: str
+    text: str = ""
+    fields: tuple[Field, ...] = ()
+    actions: tuple[Button, ...] = ()
+
+
+class Props(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A post's properties. A patch replaces all of them, so that what must stay is always sent."""
+
+    from_bot: str
+    """`true`: the server sets it when a bot posts, and an edit that leaves it out would take it away."""
+    attachments: tuple[Attachment, ...] = ()
+    im_nonce: str = ""
+
+
+class Post(msgspec.Struct, frozen=True, kw_only=True):
+    """What people see; where it goes is added when it is sent."""
+
+    message: str
+    props: Props
+
+
+def render(message: Message) -> Post:
+    """The post for a message. Its buttons lead nowhere yet: adapters/mattermost/buttons.py connects them."""
+    text = "" if message.template else _news(message)
+    attachment = _attachment(message, shown=bool(text))
+    return Post(message=text, props=Props(from_bot="true", attachments=(attachment,) if attachment else ()))
+
+
+def _news(message: Message) -> str:
+    headline = fit(look.headline(message), MAX_HEADLINE, inline)
+    lines = [f"**{headline}**"] if headline else []
+    if message.incident:
+        lines.append(_name(message.incident))
+    elif message.text.strip():
+        lines.append(fit(message.text.strip("\r\n"), MAX_MESSAGE - MAX_HEADLINE - len("****\n")))
+    return "\n".join(line for line in lines if line)
+
+
+def _name(incident: IncidentCard) -> str:
+    """`**[INC-2024-001](https://…)**: Database connection timeout`."""
+    id_, title = fit(incident.id, MAX_ID, inline), fit(incident.title, MAX_TITLE, inline)
+    url = escape.link_target(incident.url)
+    parts = [f"**[{id_}]({url})**" if url else f"**{id_}**"] if id_ else []
+    return ": ".join([*parts, title] if title else parts)
+
+
+def _attachment(message: Message, *, shown: bool) -> Attachment | None:
+    text = _templated(message) if message.template else "\n\n".join(_paragraphs(message))
+    fields = () if message.template else tuple(_fields(message))[:MAX_FIELDS]
+    actions = _buttons(message.actions)
+    if shown and not (text or fields or actions):
+        return None
+    return Attachment(
+        fallback=_fallback(message, shown=shown),
+        color=look.colour(message),
+        text=text,
+        fields=fields,
+        actions=actions,
+    )
+
+
+def _paragraphs(message: Message) -> Iterator[str]:
+    incident = message.incident
+    if incident:
+        for text in (incident.description or "", message.text):
+            if text.strip():
+                yield fit(text.strip("\r\n"), MAX_PARAGRAPH)
+    if message.note and message.note.strip():
+        yield f"**Note**{_by(message)}: {fit(message.note.strip(), MAX_NOTE)}"
+    elif message.actor and message.actor.strip():
+        yield f"**By**: {fit(message.actor, MAX_ACTOR, inline)}"
+    if message.steps:
+        yield "\n".join(_steps(message.steps))
+    links = _links(message.actions)
+    if links:
+        yield links
+
+
+def _by(message: Message) -> str:
+    actor = (message.actor or "").strip()
+    return f" ({fit(actor, MAX_ACTOR, inline)})" if actor else ""
+
+
+def _steps(steps: tuple[str, ...]) -> Iterator[str]:
+    yield "**Meanwhile**:"
+    left_out = len(steps) - MAX_STEPS
+    if left_out > 0:
+        yield f"• … {left_out} earlier"
+    for step in steps[-MAX_STEPS:]:
+        yield f"• {fit(step, MAX_STEP, inline)}"
+
+
+def _links(actions: tuple[Action, ...]) -> str:
+    """Mattermost has no buttons that are links; so that what leads somewhere is always a link in the text."""
+    targets = ((action, escape.link_target(action.url)) for action in actions)
+    return " · ".join(f"[{_label(action, inline)}]({url})" for action, url in targets if url)
+
+
+def _fields(message: Message) -> Iterator[Field]:
+    incident = message.incident
+    if incident:
+        for label, value in look.facts(incident):
+            yield _field(label, value)
+        yield _field("Started", f"{incident.started_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    for label, value in message.facts:
+        yield _field(label, value)
+
+
+def _field(label: str, value: str) -> Field:
+    """Labels are shown as they are; values are markdown."""
+    shown = fit(value, MAX_VALUE, inline) or "–"
+    return Field(title=fit(label, MAX_LABEL, plain), value=shown, short=len(value) <= SHORT_VALUE)
+
+
+def _fallback(message: Message, *, shown: bool) -> str:
+    """What a notification says after the message; all of it where the message itself is empty."""
+    incident = message.incident
+    parts = [] if shown else [look.headline(message)]
+    if incident:
+        parts += [] if shown else [f"{incident.id}: {incident.title}"]
+        parts += [value for _, value in look.facts(incident)]
+    return fit(" · ".join(parts), MAX_FALLBACK, plain)
+
+
+def _buttons(actions: tuple[Action, ...]) -> tuple[Button, ...]:
+    seen: dict[str, int] = {}
+    buttons = []
+    for action in actions:
+        count = seen[action.id] = seen.get(action.id, 0) + 1
+        name = action.id.replace("_", "") + (str(count) if count > 1 else "")
+        buttons.append(Button(id=name, name=_label(action, plain), style=action.style))
+    return tuple(buttons)
+
+
+def _label(action: Action, how: escape.Escape) -> str:
+    return fit(action.label, MAX_BUTTON, how) or action.id.replace("_", " ").title()
+
+
+def _templated(message: Message) -> str:
+    """The filled template; a value within the template's code is shown as code shows it."""
+    values: list[str] = []
+
+    def stash(value: str) -> str:
+        values.append(value)
+        return f"\x00{len(values) - 1}\x00"
+
+    filled = templates.fill((message.template or "").replace("\x00", ""), message, stash)
+    text = "".join(_with_values(part, values) for part in _CODE.split(filled))
+    return "\n\n".join(part for part in (_cut_markup(text), _links(message.actions)) if part)
+
+
+def _with_values(part: str, values: list[str]) -> str:
+    how = (
+        escape.code_block if part.startswith("```") else escape.code_span if part[:1] == "`" else escape.block
+    )
+    fitted: dict[str, str] = {}
+
+    def value(match: re.Match[str]) -> str:
+        raw = values[int(match.group(1))]
+        if raw not in fitted:
+            fitted[raw] = fit(raw, MAX_PARAGRAPH, how)
+        # `@{{.Assignee}}` may mention somebody; nobody may type their way to everybody.
+        at = match.string[match.start() - 1 : match.start()] == "@"
+        return escape.ZERO_WIDTH_SPACE + fitted[raw] if at and _EVERYBODY.match(raw) else fitted[raw]
+
+    return _STASHED.sub(value, part)
+
+
+def _cut_markup(text: str) -> str:
+    if len(text) <= MAX_TEMPLATED:
+        return text
+    return _HALVED.sub("", text[: MAX_TEMPLATED - 1]) + look.ELLIPSIS

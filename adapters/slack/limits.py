@@ -1,0 +1,44 @@
+"""Slack's documented limits, each with its source; lengths are characters after escaping."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from adapters.contract import Limits, Window
+
+# https://docs.slack.dev/reference/block-kit/blocks/
+MAX_BLOCKS: Final = 50
+# https://docs.slack.dev/reference/block-kit/blocks/header-block
+MAX_HEADER: Final = 150
+# https://docs.slack.dev/reference/block-kit/blocks/section-block
+MAX_SECTION: Final = 3000
+MAX_FIELD: Final = 2000
+MAX_FIELDS: Final = 10
+# https://docs.slack.dev/reference/block-kit/blocks/context-block
+MAX_CONTEXT_ELEMENTS: Final = 10
+# https://docs.slack.dev/reference/block-kit/blocks/actions-block
+MAX_ACTIONS: Final = 25
+# https://docs.slack.dev/reference/block-kit/block-elements/button-element
+MAX_BUTTON_TEXT: Final = 75
+MAX_BUTTON_VALUE: Final = 2000
+MAX_BUTTON_URL: Final = 3000
+MAX_ACTION_ID: Final = 255
+
+# https://docs.slack.dev/reference/methods/chat.update  (msg_too_long; chat.postMessage allows more)
+MAX_TEXT: Final = 4000
+# https://docs.slack.dev/reference/methods/chat.postMessage  (too_many_attachments)
+MAX_ATTACHMENTS: Final = 100
+
+# Not documented, measured by others: more blocks than this in one attachment are `invalid_attachments`.
+# https://github.com/slackapi/bolt-python/issues/914
+MAX_ATTACHMENT_BLOCKS: Final = 20
+
+# Not documented either: `msg_blocks_too_long` has been seen from 11,341 characters in all blocks together.
+# https://github.com/slackapi/bolt-js/issues/2867
+MAX_ALL_BLOCKS: Final = 9000
+
+# https://docs.slack.dev/apis/web-api/rate-limits : chat.postMessage, 1 per second per channel.
+RATES: Final = Limits(channel=(Window(1, 1.0),))
+
+# https://docs.slack.dev/apis/web-api/pagination : "no more than 200 results at a time".
+PAGE_SIZE: Final = 200

@@ -1,0 +1,213 @@
+"""What was received and decided: events, decisions with their reasons, incidents, timelines, audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Router, delete, get, post
+
+from api.http.bodies import read
+from api.http.context import Call, caller, context_of
+from router import explain
+from router.deliveries import checked
+from router.problems import Invalid, NotFound
+
+
+def _limit(limit: int) -> int:
+    return max(1, min(limit, 1000))
+
+
+@get("/api/v1/events/{event_id:str}", summary="Show an event")
+async def show_event(request: Call, event_id: str) -> dict[str, Any]:
+    """By the id that was answered, or by the sender's own."""
+    principal = await caller(request, "analytics:read")
+    try:
+        uuid: str | None = checked(event_id, "event")
+    except NotFound:
+        uuid = None
+    row = await context_of(request).parts.store.row(
+        "events.one", {"id": event_id, "uuid": uuid, "source": principal.source}
+    )
+    if row is None:
+        raise NotFound(f"there is no event `{event_id[:80]}`")
+    return row
+
+
+@get("/api/v1/decisions/{decision_id:str}", summary="Show a decision with its reasons")
+async def show_decision(request: Call, decision_id: str) -> dict[str, Any]:
+    """Why each route fired or not, by the rules that were in force then."""
+    await caller(request, "analytics:read")
+    return await explain.decision(context_of(request).parts.store, checked(decision_id, "decision"))
+
+
+@get("/api/v1/incidents", summary="List incidents")
+async def list_incidents(
+    request: Call, status: str = "open,acknowledged", severity: str = "", service: str = "", limit: int = 100
+) -> list[dict[str, Any]]:
+    """Open and acknowledged ones unless said otherwise; `status=` lists all."""
+    await caller(request, "analytics:read")
+    return await context_of(request).parts.store.rows(
+        "incidents.list",
+        {
+            "status": status or None,
+            "severity": severity or None,
+            "service": service or None,
+            "limit": _limit(limit),
+        },
+    )
+
+
+@get("/api/v1/incidents/{incident_id:str}", summary="Show an incident")
+async def show_incident(request: Call, incident_id: str) -> dict[str, Any]:
+    """Its state, and where it is announced."""
+    await caller(request, "analytics:read")
+    store = context_of(request).parts.store
+    row = await store.row("incidents.by_display", {"id": incident_id})
+    if row is None:
+        raise NotFound(f"there is no incident `{incident_id[:80]}`")
+    announced = await store.rows("incidents.announced", {"id": row["id"]})
+    return row | {"id": row["display_id"], "announced": announced}
+
+
+@get("/api/v1/incidents/{incident_id:str}/timeline", summary="An incident's timeline")
+async def show_timeline(request: Call, incident_id: str, limit: int = 200) -> list[dict[str, Any]]:
+    """Oldest first."""
+    await caller(request, "analytics:read")
+    store = context_of(request).parts.store
+    if await store.row("incidents.by_display", {"id": incident_id}) is None:
+        raise NotFound(f"there is no incident `{incident_id[:80]}`")
+    rows = await store.rows(
+        "incidents.timeline", {"incident": incident_id, "prefix": None, "limit": _limit(limit)}
+    )
+    return rows[::-1]
+
+
+@get("/api/v1/timeline", summary="The timeline over all incidents")
+async def list_timeline(request: Call, source: str = "", limit: int = 20) -> list[dict[str, Any]]:
+    """Newest first; `source` is a prefix such as `chatops` or `slack`."""
+    await caller(request, "analytics:read")
+    return await context_of(request).parts.store.rows(
+        "incidents.timeline", {"incident": None, "prefix": source or None, "limit": _limit(limit)}
+    )
+
+
+@get("/api/v1/rules", summary="The rules in force")
+async def show_rules(request: Call) -> dict[str, Any]:
+    """The rule set's hash, its routes, and why the files are not in force where they are not."""
+    await caller(request, "analytics:read")
+    return explain.in_force(context_of(request).live)
+
+
+class RuleTexts(msgspec.Struct, frozen=True):
+    """Rule files by name."""
+
+    files: dict[str, str]
+
+
+@post("/api/v1/rules/validate", status_code=200, summary="Check rule files without using them")
+async def validate_rules(request: Call) -> dict[str, Any]:
+    """Problems with file, line and field; none when they could be used."""
+    await caller(request, "admin")
+    given = await read(request, RuleTexts)
+    return explain.validated(given.files, context_of(request).parts.settings.timezone)
+
+
+@get("/api/v1/audit", summary="What admins did")
+async def list_audit(request: Call, limit: int = 100) -> list[dict[str, Any]]:
+    """Newest first."""
+    await caller(request, "admin")
+    return await context_of(request).parts.store.rows("audit.latest", {"limit": _limit(limit)})
+
+
+class NewToken(msgspec.Struct, frozen=True):
+    """The body that makes a token."""
+
+    name: str
+    scopes: list[str]
+    source: str = ""
+
+
+@get("/api/v1/tokens", summary="List the tokens")
+async def list_tokens(request: Call) -> list[dict[str, Any]]:
+    """Names, scopes and dates; never the tokens."""
+    await caller(request, "admin")
+    return await context_of(request).parts.access.list()
+
+
+@post("/api/v1/tokens", summary="Make a token")
+async def create_token(request: Call) -> dict[str, str]:
+    """The token is in this answer and nowhere else."""
+    await caller(request, "admin")
+    given = await read(request, NewToken)
+    access = context_of(request).parts.access
+    token = await access.create(given.name, source=given.source, scopes=given.scopes)
+    return {"name": given.name, "token": token}
+
+
+@delete("/api/v1/tokens/{token_id:str}", status_code=204, summary="Revoke a token")
+async def revoke_token(request: Call, token_id: str) -> None:
+    """By id or name; it may be accepted for two more seconds."""
+    await caller(request, "admin")
+    await context_of(request).parts.access.revoke(token_id)
+
+
+class ChangedSource(msgspec.Struct, frozen=True):
+    """How a source's bodies are read."""
+
+    name: str
+    severity_map: dict[str, str] = {}
+    default_severity: str = "SEV-3"
+    per: str = "group"
+
+
+@get("/api/v1/sources", summary="List the sources with settings of their own")
+async def list_sources(request: Call) -> list[dict[str, Any]]:
+    """By name."""
+    await caller(request, "admin")
+    return await context_of(request).parts.store.rows("sources.list")
+
+
+@post("/api/v1/sources", status_code=200, summary="Set how a source is read")
+async def put_source(request: Call) -> ChangedSource:
+    """Adds or replaces."""
+    await caller(request, "admin")
+    given = await read(request, ChangedSource)
+    known = ("SEV-1", "SEV-2", "SEV-3", "SEV-4")
+    if given.per not in ("group", "alert"):
+        raise Invalid.at("per", "must be `group` or `alert`")
+    if given.default_severity not in known or not set(given.severity_map.values()) <= set(known):
+        raise Invalid.at("severity_map", f"severities must be among {', '.join(known)}")
+    row = msgspec.structs.asdict(given) | {"severity_map": msgspec.json.encode(given.severity_map).decode()}
+    await context_of(request).parts.store.run("sources.put", row)
+    return given
+
+
+@post("/api/v1/secrets/rotate", status_code=200, summary="Seal all secrets with a new key")
+async def rotate_secrets(request: Call) -> dict[str, int]:
+    """The number of providers whose secrets were sealed again."""
+    principal = await caller(request, "admin")
+    return {"providers": await context_of(request).parts.providers.reseal(actor=principal.name)}
+
+
+ROUTER = Router(
+    "/",
+    route_handlers=[
+        show_event,
+        show_decision,
+        list_incidents,
+        show_incident,
+        show_timeline,
+        list_timeline,
+        show_rules,
+        validate_rules,
+        list_audit,
+        list_tokens,
+        create_token,
+        revoke_token,
+        list_sources,
+        put_source,
+        rotate_secrets,
+    ],
+    tags=["router"],
+)

@@ -1,0 +1,379 @@
+"""A group of requests on its way through the rules: pure, in memory, between the look-up and the write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import msgspec
+
+from adapters.contract import Message
+from router import compose, ids
+from router.events import Event
+from router.incidents import OVER, Change, Incident, apply
+from router.problems import Conflict, Problem
+from router.targets import Address, Context, Placed, Provider, place
+from rules.counts import counting, looked_up
+from rules.decide import decide
+from rules.decision import Decision
+from rules.facts import Facts
+from rules.model import Count, RuleSet
+
+EXPIRES_AFTER: Final = timedelta(hours=24)
+"""Nobody is helped by yesterday's update; urgent messages never expire."""
+URGENT: Final = 0
+_PAGING: Final = ("incident.created", "incident.severity_changed", "incident.reopened")
+_UNROUTED: Final = "unrouted"
+
+Key = tuple[str, str]
+"""(source, external id) of an incident, or (source, idempotency key) of an event."""
+
+
+class Matcher(Protocol):
+    """Finds the routes whose conditions hold."""
+
+    def matching(self, facts: Facts) -> tuple[str, ...]:
+        """The ids of the routes that match."""
+        ...
+
+
+class Request(msgspec.Struct, frozen=True):
+    """The events of one request: all are accepted, or none."""
+
+    events: tuple[Event, ...]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What became of an event; the shape of contracts.md."""
+
+    event_id: str
+    decision_id: str
+    deliveries: tuple[str, ...]
+    duplicate: bool
+
+
+class Earlier(msgspec.Struct):
+    """An event that holds its idempotency key already, in the store or in this batch."""
+
+    digest: bytes
+    event_id: str
+    decision_id: str
+    deliveries: tuple[str, ...]
+
+
+class Known(msgspec.Struct):
+    """What the store knows of the batch's events and incidents."""
+
+    earlier: dict[Key, Earlier]
+    incidents: dict[Key, Incident]
+    announced: dict[str, list[Address]]
+    """By incident id."""
+    taken: set[str]
+    """Display ids, of those that the batch would like, that other incidents have."""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A new row of the outbox."""
+
+    id: str
+    event_id: str | None
+    incident_id: str | None
+    provider: str
+    channel: str
+    mode: str
+    priority: int
+    step: str
+    message: Message
+    routes: tuple[str, ...]
+    accepted_at: datetime
+    expires_at: datetime | None
+
+
+class Step(msgspec.Struct):
+    """One new event of the batch as it gathers what belongs to it."""
+
+    event: Event
+    earlier: Earlier
+    """Its own ids, where a duplicate in the same batch finds them."""
+    change: Change | None = None
+    facts: Facts | None = None
+    decision: Decision | None = None
+    placed: tuple[Placed, ...] = ()
+    unrouted: bool = False
+    deliveries: tuple[Delivery, ...] = ()
+
+
+class Batch:
+    """See the module; the methods are called in the order of router.handle."""
+
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        known: Known,
+        rule_set: RuleSet,
+        matcher: Matcher,
+        providers: Mapping[str, Provider],
+    ) -> None:
+        self.rule_set = rule_set
+        self.steps: list[Step] = []
+        self.marks: list[tuple[Count, str, datetime]] = []
+        self.stored_counts: dict[tuple[str, str, datetime], int] = {}
+        self.decision_seconds: list[float] = []
+        self._requests = requests
+        self._known = known
+        self._matcher = matcher
+        self._providers = providers
+        self._answers: list[list[tuple[Earlier, bool]] | Problem] = []
+        self._steps_of: list[list[Step]] = []
+        self._numbers: Iterator[str] = iter(())
+        self._numbers_of: dict[Key, str] = {}
+        self._incidents: dict[Key, Incident] = {}
+
+    # Duplicates.
+
+    def fold(self) -> None:
+        """Find the events that are new; a duplicate answers as the first did, a contradiction alone fails."""
+        for request in self._requests:
+            steps: list[Step] = []
+            try:
+                self._answers.append([self._fold_event(event, steps) for event in request.events])
+            except Problem as problem:
+                self._forget(steps)
+                self._answers.append(problem)
+                steps = []
+            self._steps_of.append(steps)
+
+    def _fold_event(self, event: Event, steps: list[Step]) -> tuple[Earlier, bool]:
+        key = (event.source, event.key) if event.key is not None else None
+        earlier = self._known.earlier.get(key) if key else None
+        if earlier is not None:
+            if earlier.digest != event.digest:
+                raise Conflict(f"the id `{event.key}` was used before with other content; send a new id")
+            return earlier, True
+        mine = Earlier(event.digest, ids.new(), ids.new(), ())
+        if key:
+            self._known.earlier[key] = mine
+        steps.append(Step(event, mine))
+        return mine, False
+
+    def _forget(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if step.event.key is not None:
+                self._known.earlier.pop((step.event.source, step.event.key), None)
+
+    # Numbers for incidents whose own id cannot be shown.
+
+    def wanting_numbers(self) -> list[Key]:
+        """The new incidents that need the next INC-YYYY-NNN, each once, in order."""
+        wanting: dict[Key, None] = {}
+        shown: set[str] = set()
+        for step in (step for steps in self._steps_of for step in steps):
+            key = _incident_key(step.event)
+            if key in self._known.incidents or key in self._numbers_of:
+                continue
+            own = step.event.incident.id
+            if showable(own) and own not in self._known.taken and own not in shown:
+                shown.add(own)
+                self._numbers_of[key] = own
+            else:
+                wanting[key] = None
+        return list(wanting)
+
+    def shown(self) -> set[str]:
+        """The display ids that this batch gives out."""
+        return set(self._numbers_of.values())
+
+    def give_numbers(self, numbers: Mapping[Key, str]) -> None:
+        """The display ids for those that wanted one."""
+        self._numbers_of.update(numbers)
+
+    # Incidents.
+
+    def apply(self) -> None:
+        """Apply the events in order; a request with one that cannot be applied fails as a whole."""
+        for index, steps in enumerate(self._steps_of):
+            before = dict(self._incidents) if len(steps) > 1 else None
+            try:
+                for step in steps:
+                    self._apply(step)
+            except Problem as problem:
+                if before is not None:
+                    self._incidents = before
+                self._answers[index] = problem
+                steps.clear()
+        self.steps = [step for steps in self._steps_of for step in steps]
+
+    def _apply(self, step: Step) -> None:
+        key = _incident_key(step.event)
+        known = self._incidents.get(key) or self._known.incidents.get(key)
+        number = self._numbers_of.get(key, "")
+        step.event = reopening(step.event, known)
+        step.change = apply(known, step.event, new_id=ids.new(), display_id=number)
+        self._incidents[key] = step.change.after
+        step.facts = facts_of(step.event, step.change.after)
+
+    # Counts.
+
+    def wanted_counts(self) -> list[tuple[Count, str, datetime]]:
+        """The counts that have to be looked up before deciding, and what the batch adds to them."""
+        wanted = []
+        for step in self.steps:
+            assert step.facts is not None
+            at = step.facts.at
+            wanted += [(count, key, at) for count, key in looked_up(self.rule_set, step.facts)]
+            self.marks += [(count, key, at) for count, key in counting(self.rule_set, step.facts)]
+        return wanted
+
+    def _recent(self, step: Step, so_far: Sequence[tuple[Count, str, datetime]]) -> dict[str, int]:
+        """The counts of an event: the store's, the batch's earlier ones', and its own."""
+        assert step.facts is not None
+        at = step.facts.at
+        found = {}
+        for count, key in looked_up(self.rule_set, step.facts):
+            since = at - timedelta(seconds=count.within)
+            in_batch = sum(1 for c, k, t in so_far if c.name == count.name and k == key and since < t <= at)
+            found[count.name] = self.stored_counts.get((count.name, key, at), 0) + in_batch
+        return found
+
+    # Decisions.
+
+    def decide(self) -> None:
+        """Decide every event and make its deliveries."""
+        so_far: list[tuple[Count, str, datetime]] = []
+        for step in self.steps:
+            assert step.facts is not None
+            if self.rule_set.counts:
+                so_far += [(c, k, step.facts.at) for c, k in counting(self.rule_set, step.facts)]
+                step.facts = msgspec.structs.replace(step.facts, recent=self._recent(step, so_far))
+            self._decide(step)
+
+    def _decide(self, step: Step) -> None:
+        event, change, facts = step.event, step.change, step.facts
+        assert change is not None
+        assert facts is not None
+        started = time.perf_counter()
+        step.decision = decide(self.rule_set, self._matcher.matching(facts), facts)
+        if not change.late or event.type == "incident.created":
+            announced = self._known.announced.setdefault(change.after.id, [])
+            context = Context(self._providers, change.after, tuple(announced))
+            base = base_priority(event, change.after)
+            step.placed = place(step.decision, context, event_type=event.type, priority=base)
+            if not step.placed and event.type == "incident.created":
+                step.placed = _to_default(context)
+                step.unrouted = True
+            step.deliveries = tuple(self._delivery(step, placed, announced) for placed in step.placed)
+            announced += [a for p in step.placed if (a := (p.provider, p.channel)) not in announced]
+        step.earlier.deliveries = tuple(delivery.id for delivery in step.deliveries)
+        self.decision_seconds.append(time.perf_counter() - started)
+
+    def _delivery(self, step: Step, placed: Placed, announced: Sequence[Address]) -> Delivery:
+        assert step.change is not None
+        event, incident = step.event, step.change.after
+        badges = ("UNROUTED",) if step.unrouted else ()
+        urgent = placed.priority == URGENT
+        return Delivery(
+            id=ids.new(),
+            event_id=step.earlier.event_id,
+            incident_id=incident.id,
+            provider=placed.provider,
+            channel=placed.channel,
+            mode=mode(event) if (placed.provider, placed.channel) in announced else "post",
+            priority=placed.priority,
+            step=compose.step(event, incident),
+            message=compose.message(event, incident, template=placed.template, badges=badges),
+            routes=placed.routes,
+            accepted_at=event.received_at,
+            expires_at=None if urgent else event.received_at + EXPIRES_AFTER,
+        )
+
+    # What came of it.
+
+    def results(self) -> tuple[tuple[Result, ...] | Exception, ...]:
+        """For each request its results, in the order of its events, or its problem."""
+        return tuple(
+            answer
+            if isinstance(answer, Exception)
+            else tuple(Result(e.event_id, e.decision_id, e.deliveries, duplicate) for e, duplicate in answer)
+            for answer in self._answers
+        )
+
+    def incidents(self) -> list[Incident]:
+        """The incidents to write, each once in its last state."""
+        return list(self._incidents.values())
+
+    def lanes(self) -> frozenset[str]:
+        """The providers that got something to send."""
+        return frozenset(delivery.provider for step in self.steps for delivery in step.deliveries)
+
+
+def reopening(event: Event, known: Incident | None) -> Event:
+    """The event, as incident.reopened where its sender means that by another incident.created."""
+    again = event.refires and event.type == "incident.created" and known is not None
+    if again and known is not None and known.status in OVER and event.at >= known.changed_at:
+        return msgspec.structs.replace(event, type="incident.reopened")
+    return event
+
+
+def facts_of(event: Event, incident: Incident) -> Facts:
+    """What rules can ask about an event."""
+    return Facts(
+        event=event.type,
+        at=event.at,
+        severity=incident.severity,
+        service=incident.service,
+        status=incident.status,
+        title=incident.title,
+        description=incident.description,
+        assignee=incident.assignee,
+        actor=event.actor,
+        note=event.note,
+        source=event.source,
+        labels=incident.labels,
+    )
+
+
+def base_priority(event: Event, incident: Incident) -> int:
+    """The priority where no route says one: SEV-1 and breaches urgent, new before updates."""
+    if event.type == "sla.breached":
+        return URGENT
+    if event.type in _PAGING and incident.severity == "SEV-1":
+        return URGENT
+    return 1 if event.type in ("incident.created", "incident.reopened") else 2
+
+
+def mode(event: Event) -> str:
+    """How an event shows in a channel where its incident is announced."""
+    if event.type == "incident.updated" and not event.note:
+        return "edit"
+    return "edit" if event.type == "incident.created" else compose.MODES.get(event.type, "edit")
+
+
+def showable(external_id: str) -> bool:
+    """Whether a source's own id can serve as the id that people see."""
+    return (
+        external_id.startswith("INC-")
+        and len(external_id) <= 40
+        and external_id.replace("-", "").isalnum()
+        and external_id.isascii()
+        and external_id == external_id.upper()
+    )
+
+
+def _incident_key(event: Event) -> Key:
+    return (event.source, event.incident.id)
+
+
+def _to_default(context: Context) -> tuple[Placed, ...]:
+    return tuple(
+        Placed(
+            provider=provider.name,
+            channel=provider.config.default_channel,
+            priority=URGENT,
+            template=None,
+            routes=(_UNROUTED,),
+        )
+        for provider in context.providers.values()
+        if provider.notifies and provider.config.default_channel
+    )

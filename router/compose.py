@@ -1,0 +1,139 @@
+"""What people are told: the message for an event, in the router's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final, cast
+
+import msgspec
+
+from adapters.contract import Action, IncidentCard, Message, Severity, Status
+from router.events import Event
+from router.incidents import Incident
+
+HEADLINES: Final[Mapping[str, str]] = {
+    "incident.created": "🚨 New Incident Declared",
+    "incident.acknowledged": "👀 Incident Acknowledged",
+    "incident.updated": "📝 Incident Updated",
+    "incident.severity_changed": "⚠️ Severity Changed",
+    "incident.assigned": "👤 Incident Assigned",
+    "incident.resolved": "✅ Incident Resolved",
+    "incident.closed": "📁 Incident Closed",
+    "incident.reopened": "🔁 Incident Reopened",
+    "sla.warning": "⏳ SLA Warning",
+    "sla.breached": "⏰ SLA Breached",
+}
+
+MODES: Final[Mapping[str, str]] = {
+    "incident.created": "post",
+    "incident.updated": "edit_reply",
+    "incident.resolved": "edit_reply",
+    "incident.reopened": "edit_reply",
+    "sla.warning": "reply",
+    "sla.breached": "reply",
+}
+"""How an event shows where its incident is already announced; everything else edits in place."""
+
+_STEPS: Final[Mapping[str, str]] = {
+    "incident.created": "declared",
+    "incident.acknowledged": "acknowledged",
+    "incident.updated": "updated",
+    "incident.severity_changed": "severity changed to {severity}",
+    "incident.assigned": "assigned to {assignee}",
+    "incident.resolved": "resolved",
+    "incident.closed": "closed",
+    "incident.reopened": "reopened",
+    "sla.warning": "SLA warning",
+    "sla.breached": "SLA breached",
+}
+
+
+def message(event: Event, incident: Incident, *, template: str | None, badges: Sequence[str] = ()) -> Message:
+    """The message that shows an incident after an event."""
+    return Message(
+        event=event.type,
+        headline=HEADLINES[event.type],
+        incident=card(incident),
+        actor=event.actor,
+        note=event.note,
+        facts=_times(incident) if event.type in ("incident.resolved", "incident.closed") else (),
+        badges=tuple(badges),
+        actions=actions(incident),
+        template=template,
+    )
+
+
+def card(incident: Incident) -> IncidentCard:
+    """The incident as adapters see it."""
+    return IncidentCard(
+        id=incident.display_id,
+        title=incident.title,
+        severity=cast("Severity", incident.severity),
+        status=cast("Status", incident.status),
+        started_at=incident.started_at,
+        service=incident.service,
+        description=incident.description,
+        assignee=incident.assignee,
+        url=incident.url,
+    )
+
+
+def actions(incident: Incident) -> tuple[Action, ...]:
+    """The buttons that make sense in the incident's state."""
+    value = incident.display_id
+    details = Action(id="details", label="View Details", value=value, url=incident.url)
+    if incident.status in ("resolved", "closed"):
+        return (details,)
+    room = Action(id="war_room", label="Join War Room", value=value)
+    escalate = Action(id="escalate", label="Escalate", value=value, style="danger")
+    if incident.status == "acknowledged":
+        return (room, details, escalate)
+    return (
+        Action(id="acknowledge", label="Acknowledge", value=value, style="primary"),
+        room,
+        details,
+        escalate,
+    )
+
+
+def step(event: Event, incident: Incident) -> str:
+    """One line for the list of steps that a merged message skipped: `10:02 acknowledged by dana: on it`."""
+    words = _STEPS[event.type].format(severity=incident.severity, assignee=incident.assignee or "nobody")
+    by = f" by {event.actor}" if event.actor else ""
+    note = f": {event.note}" if event.note else ""
+    return f"{event.at:%H:%M} {words}{by}{note}"
+
+
+def merged(waiting: Sequence[tuple[Message, str]]) -> Message:
+    """One message for several of a stream that were waiting: the newest state, and the steps skipped.
+
+    `waiting` is (message, its step), oldest first. A reference-free copy of the newest is returned when
+    there is only one.
+    """
+    newest = waiting[-1][0]
+    if len(waiting) == 1:
+        return newest
+    badges = dict.fromkeys(badge for each, _ in waiting for badge in each.badges)
+    return msgspec.structs.replace(newest, steps=tuple(text for _, text in waiting), badges=tuple(badges))
+
+
+def duration(length: timedelta) -> str:
+    """A length of time in two units at most: `2 h 5 min`, `3 d 4 h`, `40 s`."""
+    seconds = max(0, int(length.total_seconds()))
+    parts = [
+        (seconds // 86_400, "d"),
+        (seconds % 86_400 // 3_600, "h"),
+        (seconds % 3_600 // 60, "min"),
+        (seconds % 60, "s"),
+    ]
+    first = next((index for index, (number, _) in enumerate(parts) if number), 3)
+    return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number) or "0 s"
+
+
+def _times(incident: Incident) -> tuple[tuple[str, str], ...]:
+    rows = (
+        ("Time to acknowledge", incident.time_to_acknowledge),
+        ("Time to resolve", incident.time_to_resolve),
+    )
+    return tuple((label, duration(length)) for label, length in rows if length is not None)

@@ -1,0 +1,43 @@
+"""The pipeline: events in; incident changes, decisions and deliveries out, in one transaction.
+
+    look up ► fold duplicates ► apply to incidents ► count ► decide ► place ► write ► (commit) ► wake
+
+Everything between the look-up and the write is pure (router/batch.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from router.batch import Batch, Request, Result
+from router.lookup import look_up, look_up_counts, reserve_numbers
+from router.providers import Directory
+from router.store.database import Connection
+from router.write import write
+from rules.live import LiveRules
+
+
+class Handled:
+    """What a committed batch leads to."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.results: tuple[tuple[Result, ...] | Exception, ...] = batch.results()
+        self.lanes = batch.lanes()
+        self.decision_seconds = batch.decision_seconds
+
+
+async def handle(
+    requests: Sequence[Request], connection: Connection, live: LiveRules, directory: Directory
+) -> Handled:
+    """Handle the requests of a group in one transaction; each has its own result, or its own Problem."""
+    rule_set, engine = live.current
+    async with connection.transaction():
+        known = await look_up(connection, requests, directory)
+        batch = Batch(requests, known, rule_set, engine, directory.providers)
+        batch.fold()
+        await reserve_numbers(connection, batch)
+        batch.apply()
+        await look_up_counts(connection, batch)
+        batch.decide()
+        await write(connection, batch)
+    return Handled(batch)

@@ -1,0 +1,168 @@
+"""Group commit: the events of many requests in one transaction, each request answered after its commit.
+
+While one group is being committed the next one gathers, so that a group is as large as the load makes it.
+A group that fails is split until the request that cannot be handled is alone with its error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import psycopg
+import structlog
+from psycopg.types.json import Jsonb
+
+from router import metrics
+from router.batch import Request, Result
+from router.events import Event
+from router.handle import handle
+from router.problems import Problem, Unavailable
+from router.providers import Directory
+from router.store import connect_options, statement
+from router.store.database import AWAY, FULL, Connection
+from router.wake import Waker
+from rules.live import LiveRules
+from rules.load import RuleSet
+
+MAX_REQUESTS: Final = 200
+MAX_EVENTS: Final = 1000
+MAX_WAITING: Final = 20_000
+"""Requests beyond this are refused at once: a clear refusal is better than an answer that never comes."""
+
+_AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+_log = structlog.get_logger()
+
+Answer = asyncio.Future[tuple[Result, ...]]
+
+
+class Ingest:
+    """See the module. One for each process; `run` is its background task."""
+
+    def __init__(self, database_url: str, live: LiveRules, directory: Directory, waker: Waker) -> None:
+        self._database_url = database_url
+        self._live = live
+        self._directory = directory
+        self._waker = waker
+        self._waiting: deque[tuple[Request, Answer]] = deque()
+        self._arrived = asyncio.Event()
+        self._connection: Connection | None = None
+        self._kept_rule_set = ""
+        self._closing = False
+
+    async def submit(self, events: Sequence[Event]) -> tuple[Result, ...]:
+        """Handle the events of one request: all or none. Returns after their commit; raises Problem."""
+        if len(self._waiting) >= MAX_WAITING or self._closing:
+            raise Unavailable("too many events are waiting; send it again in a moment with the same id")
+        answer: Answer = asyncio.get_running_loop().create_future()
+        self._waiting.append((Request(tuple(events)), answer))
+        self._arrived.set()
+        return await answer
+
+    async def run(self) -> None:
+        """Commit group after group until cancelled; what waits then is answered first."""
+        try:
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                while self._waiting:
+                    await self._commit(self._take())
+        finally:
+            self._closing = True
+            if self._connection is not None:
+                await self._connection.close()
+
+    async def drained(self, seconds: float = 5.0) -> None:
+        """Refuse what comes from now on, and wait until what came before is answered."""
+        self._closing = True
+        waiting = [answer for _, answer in self._waiting]
+        if waiting:
+            await asyncio.wait(waiting, timeout=seconds)
+
+    def _take(self) -> list[tuple[Request, Answer]]:
+        taken: list[tuple[Request, Answer]] = []
+        events = 0
+        while self._waiting and len(taken) < MAX_REQUESTS:
+            events += len(self._waiting[0][0].events)
+            if taken and events > MAX_EVENTS:
+                break
+            taken.append(self._waiting.popleft())
+        return taken
+
+    async def _commit(self, group: Sequence[tuple[Request, Answer]]) -> None:
+        try:
+            lanes = await self._handle(group)
+        except _AWAY as error:
+            await self._away(group, error)
+        except Exception as error:
+            await self._split(group, error)
+        else:
+            if lanes:
+                await self._waker.wake()
+
+    async def _handle(self, group: Sequence[tuple[Request, Answer]]) -> frozenset[str]:
+        connection = await self._connected()
+        await self._keep_rule_set(connection, self._live.current[0])
+        handled = await handle([request for request, _ in group], connection, self._live, self._directory)
+        for (request, answer), result in zip(group, handled.results, strict=True):
+            _count(request, result)
+            if answer.done():
+                continue
+            if isinstance(result, Exception):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)
+        for seconds in handled.decision_seconds:
+            metrics.DECISION_SECONDS.observe(seconds)
+        return handled.lanes
+
+    async def _split(self, group: Sequence[tuple[Request, Answer]], error: Exception) -> None:
+        if len(group) > 1:
+            middle = len(group) // 2
+            await self._commit(group[:middle])
+            await self._commit(group[middle:])
+            return
+        _log.error("event_failed", error=type(error).__name__, exc_info=not isinstance(error, psycopg.Error))
+        answer = group[0][1]
+        if not answer.done():
+            answer.set_exception(Problem("the event could not be handled; nothing was stored"))
+
+    async def _away(self, group: Sequence[tuple[Request, Answer]], error: Exception) -> None:
+        full = isinstance(error, psycopg.errors.DiskFull)
+        _log.warning("database_away", error=type(error).__name__, requests=len(group))
+        for _, answer in group:
+            if not answer.done():
+                answer.set_exception(Unavailable(FULL if full else AWAY))
+        if self._connection is not None and not full:
+            await self._connection.close()
+            self._connection = None
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(self._database_url, **connect_options())
+        return self._connection
+
+    async def _keep_rule_set(self, connection: Connection, rule_set: RuleSet) -> None:
+        """Keep the text of every rule set that decides, so that decisions can be explained later."""
+        if rule_set.hash == self._kept_rule_set:
+            return
+        await connection.execute(
+            statement("ingest.keep_rule_set"),
+            {
+                "hash": rule_set.hash,
+                "timezone": rule_set.default_timezone,
+                "sources": Jsonb(dict(rule_set.sources)),
+            },
+        )
+        self._kept_rule_set = rule_set.hash
+
+
+def _count(request: Request, result: tuple[Result, ...] | Exception) -> None:
+    for index, event in enumerate(request.events):
+        if isinstance(result, Exception):
+            outcome = "refused"
+        else:
+            outcome = "duplicate" if result[index].duplicate else "accepted"
+        metrics.EVENTS.labels(event.type, outcome).inc()

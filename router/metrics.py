@@ -1,0 +1,33 @@
+"""The Prometheus metrics of contracts.md, and the buckets they are counted in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+_FAST: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
+_DELIVERY: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
+EVENTS: Final = Counter("im_events_total", "Events by type and outcome", ["type", "outcome"])
+DECISION_SECONDS: Final = Histogram("im_decision_seconds", "Time to decide one event", buckets=_FAST)
+DELIVERIES: Final = Counter(
+    "im_deliveries_total",
+    "Tries of deliveries by their outcome",
+    ["provider", "platform", "state", "reason"],
+)
+DELIVERY_SECONDS: Final = Histogram(
+    "im_delivery_latency_seconds",
+    "From an event's acceptance to the platform's answer",
+    ["provider", "platform"],
+    buckets=_DELIVERY,
+)
+DOUBLES: Final = Counter(
+    "im_possible_doubles_total",
+    "Messages sent again although an earlier try may have arrived",
+    ["provider", "platform"],
+)
+RULES_ERRORS: Final = Counter("im_rules_errors_total", "Rule files that were refused")
+ENGINE_FALLBACKS: Final = Counter(
+    "im_rules_engine_fallbacks_total", "Decisions that the Python evaluator made instead of the engine"
+)

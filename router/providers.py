@@ -1,0 +1,228 @@
+"""Providers: the configured chat platforms, kept in the store with their secrets sealed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from adapters import registry
+from adapters.config import ConfigError, ProviderConfig, changed_bases, masked, split_secrets, validate
+from router.problems import Conflict, Invalid, NotFound
+from router.store import Store, statement
+from router.store.database import Connection
+from router.targets import Provider
+from router.vault import Vault, VaultError
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+class Directory:
+    """This process's view of the providers, refreshed whenever their version in the store has moved."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._version = -1
+        self.providers: dict[str, Provider] = {}
+        self.broken: dict[str, str] = {}
+        """Providers that cannot be used, and why."""
+
+    async def follow(self, connection: Connection, version: Mapping[str, Any] | None) -> None:
+        """Read the providers again if `version` (a row with `value`) is not the one that is known."""
+        value = int(version["value"]) if version else 0
+        if value == self._version:
+            return
+        cursor = await connection.execute(statement("providers.all"))
+        self.read(await cursor.fetchall())
+        self._version = value
+
+    async def refresh(self, store: Store) -> None:
+        """Follow the store now."""
+        async with store.connection() as connection:
+            cursor = await connection.execute(statement("ingest.provider_version"))
+            await self.follow(connection, await cursor.fetchone())
+
+    def read(self, rows: list[dict[str, Any]]) -> None:
+        """Take over the rows of the providers table."""
+        self.providers, self.broken = {}, {}
+        for row in rows:
+            try:
+                self.providers[row["name"]] = from_row(row, self._vault)
+            except (ConfigError, VaultError) as error:
+                self.broken[row["name"]] = str(error)
+
+
+def from_row(row: Mapping[str, Any], vault: Vault) -> Provider:
+    """A provider from its row; ConfigError or VaultError when it cannot be used."""
+    platform = registry.platform(row["platform"])
+    config = validate(platform.config, platform.name, row["config"] | vault.open(row["sealed"]))
+    return Provider(
+        name=row["name"], platform=platform.name, active=row["active"], config=config, version=row["version"]
+    )
+
+
+class Providers:
+    """What admins do with providers; every change is checked, sealed and audited."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+
+    async def all(self) -> list[Provider]:
+        """All providers by name; a broken one raises Invalid with the mend."""
+        return [self._from(row) for row in await self._store.rows("providers.all")]
+
+    async def get(self, name: str) -> Provider:
+        """One provider; NotFound names those there are."""
+        row = await self._store.row("providers.one", {"name": name})
+        if row is None:
+            names = [row["name"] for row in await self._store.rows("providers.all")]
+            raise NotFound(f"there is no provider `{name}`; there are {', '.join(names) or 'none yet'}")
+        return self._from(row)
+
+    async def add(self, name: str, platform_name: str, config: Mapping[str, Any], *, actor: str) -> Provider:
+        """Add a provider; Invalid names the field, Conflict when the name is taken."""
+        if not _NAME.fullmatch(name):
+            raise Invalid.at("name", "use lower case letters, digits, `-`, `_` and `.` (at most 63)")
+        checked, platform = _checked(platform_name, config)
+        clear, secrets = split_secrets(checked)
+        async with self._store.transaction() as connection:
+            cursor = await connection.execute(
+                statement("providers.add"),
+                {
+                    "name": name,
+                    "platform": platform,
+                    "config": msgspec.json.encode(clear).decode(),
+                    "sealed": self._vault.seal(secrets),
+                },
+            )
+            if await cursor.fetchone() is None:
+                raise Conflict(f"there is a provider `{name}` already; change it with `im chatops update`")
+            await _audit(
+                connection, actor, "provider.add", name, {"platform": platform, "keys": sorted(config)}
+            )
+        return await self.get(name)
+
+    async def update(
+        self, name: str, config: Mapping[str, Any], *, active: bool | None, actor: str
+    ) -> Provider:
+        """Merge `config` into a provider's; null removes a key. A changed address needs its secret again."""
+        known = await self.get(name)
+        old = msgspec.to_builtins(known.config)
+        self._require_secrets_with_bases(known, old, config)
+        merged = {key: value for key, value in {**old, **config}.items() if value is not None}
+        checked, _ = _checked(known.platform, merged)
+        clear, secrets = split_secrets(checked)
+        async with self._store.transaction() as connection:
+            cursor = await connection.execute(
+                statement("providers.update"),
+                {
+                    "name": name,
+                    "config": msgspec.json.encode(clear).decode(),
+                    "sealed": self._vault.seal(secrets),
+                    "active": active,
+                    "version": known.version,
+                },
+            )
+            if await cursor.fetchone() is None:
+                raise Conflict(f"`{name}` was changed by somebody else meanwhile; look at it and try again")
+            await _audit(
+                connection, actor, "provider.update", name, {"keys": sorted(config), "active": active}
+            )
+        return await self.get(name)
+
+    async def remove(self, name: str, *, actor: str) -> None:
+        """Remove a provider; what still waited for it fails with the reason no_provider."""
+        await self.get(name)
+        async with self._store.transaction() as connection:
+            await connection.execute(statement("providers.remove"), {"name": name})
+            await connection.execute(statement("providers.abandon"), {"name": name})
+            await _audit(connection, actor, "provider.remove", name, {})
+
+    async def reseal(self, *, actor: str) -> int:
+        """Seal all secrets with a new key (or the first of IM_SECRET_KEY); the number of providers."""
+        if not self._vault.from_environment:
+            self._vault.add_key()
+        async with self._store.transaction() as connection:
+            cursor = await connection.execute(statement("providers.lock_all"))
+            rows = await cursor.fetchall()
+            for row in rows:
+                sealed = self._vault.seal(self._vault.open(row["sealed"]))
+                await connection.execute(
+                    statement("providers.reseal"), {"name": row["name"], "sealed": sealed}
+                )
+            await _audit(connection, actor, "secrets.rotate", "providers", {"count": len(rows)})
+        if not self._vault.from_environment:
+            self._vault.drop_old_keys()
+        return len(rows)
+
+    def _from(self, row: Mapping[str, Any]) -> Provider:
+        try:
+            return from_row(row, self._vault)
+        except ConfigError as error:
+            raise Invalid.at(error.field, f"{error.detail} (provider `{row['name']}`)") from None
+        except VaultError as error:
+            raise Invalid.at(str(row["name"]), str(error)) from None
+
+    @staticmethod
+    def _require_secrets_with_bases(
+        known: Provider, old: Mapping[str, Any], config: Mapping[str, Any]
+    ) -> None:
+        kind = type(known.config)
+        for base, needs in changed_bases(kind, old, config).items():
+            for secret in needs:
+                if not config.get(secret):
+                    raise Invalid.at(
+                        secret,
+                        f"give it again: `{base}` changes, and a secret is not sent to a new address unasked",
+                    )
+
+
+def describe(provider: Provider) -> dict[str, Any]:
+    """A provider as interfaces show it: secrets masked."""
+    return {
+        "name": provider.name,
+        "platform": provider.platform,
+        "type": provider.platform,
+        "status": "active" if provider.active else "inactive",
+        "channels": len(channels_of(provider.config)),
+        "config": masked(provider.config),
+    }
+
+
+def channels_of(config: ProviderConfig) -> tuple[str, ...]:
+    """The distinct channels that a configuration names."""
+    named = (
+        config.default_channel,
+        *config.notification_channels.values(),
+        *config.escalation_channels.values(),
+        *config.service_channels.values(),
+        *config.team_channels,
+        config.archive_channel,
+    )
+    return tuple(dict.fromkeys(channel for channel in named if channel))
+
+
+def _checked(platform_name: str, config: Mapping[str, Any]) -> tuple[ProviderConfig, str]:
+    try:
+        platform = registry.platform(platform_name)
+        return validate(platform.config, platform.name, config), platform.name
+    except ConfigError as error:
+        raise Invalid.at(error.field, error.detail) from None
+
+
+async def _audit(
+    connection: Connection, actor: str, action: str, subject: str, data: Mapping[str, Any]
+) -> None:
+    await connection.execute(
+        statement("audit.add"),
+        {
+            "actor": actor,
+            "action": action,
+            "subject": subject,
+            "outcome": "done",
+            "data": msgspec.json.encode(data).decode(),
+        },
+    )

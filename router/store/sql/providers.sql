@@ -1,0 +1,35 @@
+-- name: all
+SELECT name, platform, active, config, sealed, version FROM providers ORDER BY name
+
+-- name: one
+SELECT name, platform, active, config, sealed, version FROM providers WHERE name = %(name)s
+
+-- name: add
+WITH moved AS (UPDATE versions SET value = value + 1 WHERE name = 'providers' RETURNING value)
+INSERT INTO providers (name, platform, config, sealed, version)
+SELECT %(name)s, %(platform)s, %(config)s::jsonb, %(sealed)s, value FROM moved
+ON CONFLICT DO NOTHING
+RETURNING name
+
+-- name: update
+WITH moved AS (UPDATE versions SET value = value + 1 WHERE name = 'providers' RETURNING value)
+UPDATE providers SET config = %(config)s::jsonb, sealed = %(sealed)s, version = moved.value, updated_at = now(),
+    active = coalesce(%(active)s::boolean, active)
+FROM moved
+WHERE providers.name = %(name)s AND providers.version = %(version)s
+RETURNING providers.name
+
+-- name: remove
+WITH moved AS (UPDATE versions SET value = value + 1 WHERE name = 'providers')
+DELETE FROM providers WHERE name = %(name)s
+
+-- name: abandon
+UPDATE deliveries SET state = 'failed', reason = 'no_provider', detail = 'the provider was removed'
+WHERE provider = %(name)s AND state IN ('pending', 'retrying')
+
+-- name: lock_all
+SELECT name, sealed FROM providers ORDER BY name FOR UPDATE
+
+-- name: reseal
+WITH moved AS (UPDATE versions SET value = value + 1 WHERE name = 'providers' RETURNING value)
+UPDATE providers SET sealed = %(sealed)s, version = moved.value FROM moved WHERE providers.name = %(name)s

@@ -1,0 +1,55 @@
+"""Wake-ups: after a commit, tell the workers that something is to be sent.
+
+A drain that is running hears the message; where none is, an RQ job is queued to start one. A wake-up
+that is lost costs at most a sweep (router/sweep.py): the outbox in Postgres is the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import redis as sync_redis
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+
+CHANNEL: Final = "im:wake"
+QUEUE: Final = "im"
+DRAIN: Final = "worker.jobs.drain"
+"""Queued job names are an interface: renaming one strands jobs."""
+JOB_SECONDS: Final = 180
+_QUEUED: Final = "im:drain-queued"
+
+_log = structlog.get_logger()
+
+
+class Waker:
+    """Wakes drains; failures are logged and left to the sweep."""
+
+    def __init__(self, redis: Redis, redis_url: str) -> None:
+        self._redis = redis
+        self._queue = Queue(QUEUE, connection=sync_redis.Redis.from_url(redis_url))
+        self._quiet = False
+
+    async def wake(self) -> None:
+        """Wake a running drain, or queue one."""
+        try:
+            if not await self._redis.publish(CHANNEL, b"1"):
+                await self.start_drain()
+            self._quiet = False
+        except (RedisError, OSError) as error:
+            if not self._quiet:
+                _log.warning("wake_failed", error=type(error).__name__)
+            self._quiet = True
+
+    async def start_drain(self) -> None:
+        """Queue a drain job, at most one every two seconds."""
+        if await self._redis.set(_QUEUED, 1, nx=True, px=2000):
+            await asyncio.to_thread(enqueue_drain, self._queue)
+
+
+def enqueue_drain(queue: Queue) -> None:
+    """Queue one drain job. It is a wake-up only: nothing is lost with it, so nothing is kept of it."""
+    queue.enqueue(DRAIN, job_timeout=JOB_SECONDS, result_ttl=0, failure_ttl=3600, ttl=60)

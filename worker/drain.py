@@ -1,0 +1,328 @@
+"""A drain: claims what is due, sends it concurrently, writes the receipts, and lingers for more.
+
+    ready channels ► rate grants ► claim under a lease ► send ► receipt ► (again, until nothing comes)
+
+It ends when nothing came for a while, when its time is over, or when the worker is asked to stop. Whatever
+it leaves at a crash is found by the sweep when the lease runs out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import psycopg
+import structlog
+from redis.asyncio import Redis
+
+from adapters.contract import DeliveryError, Limits, Reason
+from router import metrics, retry
+from router.adapting import Adapters
+from router.buckets import Ask, Buckets
+from router.outbox import Announced, Group, Outbox, Outcome, Ready
+from router.problems import Problem
+from router.providers import Directory
+from router.sending import Sent, send
+from router.store import Store
+from router.wake import CHANNEL, Waker
+
+IN_FLIGHT_PER_PROVIDER: Final = 32
+IN_FLIGHT: Final = 128
+LINGER_SECONDS: Final = 20.0
+"""How long a drain waits for more before it ends."""
+RUN_SECONDS: Final = 60.0
+"""How long a drain runs at the most; then the queue has its turn."""
+_WORTH_A_CLAIM: Final = 8
+"""A busy provider's slots are filled this many at a time; urgent messages take any."""
+_LONGEST_WAIT: Final = 1.0
+_DIRECTORY_SECONDS: Final = 1.0
+_BROKEN_RETRY_SECONDS: Final = 60.0
+
+_log = structlog.get_logger()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Drain:
+    """See the module. `stopping` is asked often and says that the worker wants to end."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        redis: Redis,
+        waker: Waker,
+        directory: Directory,
+        adapters: Adapters,
+        owner: str,
+        lanes: Sequence[str] = (),
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._store = store
+        self._redis = redis
+        self._waker = waker
+        self._directory = directory
+        self._adapters = adapters
+        self._lanes = frozenset(lanes)
+        self._outbox = Outbox(store, owner)
+        self._buckets = Buckets(redis)
+        self._stopping = stopping
+        self._dice = random.Random()  # noqa: S311  jitter, not a secret
+        self._in_flight: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._done: list[tuple[list[Outcome], Announced | None]] = []
+        self._to_write = asyncio.Event()
+        self._unwritten = 0
+        self._directory_read = 0.0
+        self._wait = _LONGEST_WAIT
+
+    async def run(self, *, linger: float = LINGER_SECONDS, seconds: float = RUN_SECONDS) -> None:
+        """Drain until there is nothing to do for `linger` seconds, `seconds` are over, or a stop is asked."""
+        ends = time.monotonic() + seconds
+        writer = asyncio.create_task(self._write_receipts())
+        try:
+            async with self._listening():
+                await self._work(linger, ends)
+            await self._settle()
+            if not self._stopping() and await self._step():
+                await self._waker.wake()
+            await self._settle()
+        finally:
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
+
+    async def _work(self, linger: float, ends: float) -> None:
+        idle_since = time.monotonic()
+        while not self._stopping() and time.monotonic() < ends:
+            self._changed.clear()
+            if await self._step() or self._tasks:
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since > linger:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), self._wait)
+
+    async def _step(self) -> bool:
+        """Claim and start what may be sent now; whether there was anything."""
+        await self._refresh_directory()
+        self._wait = _LONGEST_WAIT
+        if sum(self._in_flight.values()) >= IN_FLIGHT:
+            return True
+        asks = self._asks(await self._outbox.ready())
+        grants = await self._buckets.take(asks)
+        self._wait = min([_LONGEST_WAIT, *(g.wait for g in grants if g.wait > 0)])
+        groups = await self._outbox.claim([g for g in grants if g.allowed], self._leases())
+        for group in groups:
+            self._start(group)
+        if len(groups) >= IN_FLIGHT_PER_PROVIDER:
+            await self._waker.start_drain()
+        return bool(groups)
+
+    def _asks(self, ready: Sequence[Ready]) -> list[Ask]:
+        """What to ask the buckets for: urgent channels first, no provider above its share of the slots."""
+        asks: list[Ask] = []
+        free = {name: IN_FLIGHT_PER_PROVIDER - self._in_flight[name] for name in {r.provider for r in ready}}
+        total = IN_FLIGHT - sum(self._in_flight.values())
+        for channel in ready:
+            want = min(channel.waiting, free[channel.provider], total)
+            if want <= 0 or (self._lanes and channel.provider not in self._lanes):
+                continue
+            if want < min(channel.waiting, _WORTH_A_CLAIM) and channel.priority > 0:
+                continue
+            provider = self._directory.providers.get(channel.provider)
+            if provider is not None and not provider.active:
+                continue
+            limits = self._adapters.limits(provider) if provider else Limits()
+            asks.append(Ask(channel.provider, channel.channel, want, channel.priority == 0, limits))
+            free[channel.provider] -= want
+            total -= want
+        return asks
+
+    def _leases(self) -> dict[str, float]:
+        leases = dict.fromkeys(self._directory.broken, 60.0)
+        for provider in self._directory.providers.values():
+            leases[provider.name] = self._adapters.connected(provider).platform.lease_seconds
+        return leases
+
+    def _start(self, group: Group) -> None:
+        provider = group.head.provider
+        self._in_flight[provider] += 1
+        task = asyncio.create_task(self._deliver(group))
+        self._tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._in_flight[provider] -= 1
+            self._changed.set()
+            if not task.cancelled() and (error := task.exception()):
+                _log.error("delivery_crashed", provider=provider, error=type(error).__name__)
+
+        task.add_done_callback(ended)
+
+    async def _deliver(self, group: Group) -> None:
+        head = group.head
+        started = _now()
+        provider = self._directory.providers.get(head.provider)
+        try:
+            if provider is None:
+                raise self._no_provider(head.provider)
+            sent = await send(self._adapters.connected(provider), group, _now)
+        except DeliveryError as error:
+            platform = provider.platform if provider else ""
+            await self._failed(group, error, started, platform)
+        else:
+            assert provider is not None
+            self._sent(group, sent, started, provider.platform)
+
+    def _no_provider(self, name: str) -> DeliveryError:
+        if name in self._directory.broken:
+            return DeliveryError(
+                Reason.OUTCOME_UNKNOWN, self._directory.broken[name], retry_after=_BROKEN_RETRY_SECONDS
+            )
+        return DeliveryError(Reason.NO_PROVIDER, f"there is no provider `{name}`")
+
+    def _sent(self, group: Group, sent: Sent, started: datetime, platform: str) -> None:
+        head, finished = group.head, _now()
+        outcomes = [
+            Outcome(
+                id=each.id,
+                number=each.attempts,
+                state="sent",
+                outcome="sent",
+                started_at=started,
+                finished_at=finished,
+                message_id=sent.message_id,
+                merged_into=None if each is head else head.id,
+            )
+            for each in group.all
+        ]
+        announced = None
+        if head.incident_id and sent.announces:
+            announced = Announced(
+                incident_id=head.incident_id,
+                provider=head.provider,
+                channel=head.channel,
+                message_id=sent.message_id,
+            )
+        self._owe(outcomes, announced)
+        for each in group.all:
+            metrics.DELIVERIES.labels(head.provider, platform, "sent", "").inc()
+            latency = (finished - each.accepted_at).total_seconds()
+            metrics.DELIVERY_SECONDS.labels(head.provider, platform).observe(latency)
+        if sent.may_be_double:
+            metrics.DOUBLES.labels(head.provider, platform).inc()
+
+    async def _failed(self, group: Group, error: DeliveryError, started: datetime, platform: str) -> None:
+        head = group.head
+        if error.reason is Reason.RATE_LIMITED and error.retry_after is not None:
+            await self._buckets.block(
+                head.provider, None if error.whole_provider else head.channel, error.retry_after
+            )
+        gone = error.reason is Reason.MESSAGE_GONE and head.announced is not None
+        decision = retry.Again(0.0) if gone else retry.after(error, head.attempts, self._dice)
+        again = isinstance(decision, retry.Again)
+        state = "retrying" if again else "failed"
+        uncertain = again and not gone and (head.uncertain or error.may_have_arrived)
+        outcomes = [
+            Outcome(
+                id=each.id,
+                number=each.attempts,
+                state=state,
+                outcome="unknown" if error.may_have_arrived else "retry" if again else "failed",
+                started_at=started,
+                finished_at=_now(),
+                reason=error.reason.value,
+                detail=retry.explain(error, decision),
+                uncertain=uncertain and each is head,
+                wait=decision.wait if isinstance(decision, retry.Again) else None,
+            )
+            for each in group.all
+        ]
+        forgotten = None
+        if gone and head.incident_id:
+            forgotten = Announced(
+                incident_id=head.incident_id, provider=head.provider, channel=head.channel, message_id=None
+            )
+        self._owe(outcomes, forgotten)
+        metrics.DELIVERIES.labels(head.provider, platform, state, error.reason.value).inc(len(group.all))
+        _log.warning(
+            "delivery_failed",
+            delivery=head.id,
+            provider=head.provider,
+            state=state,
+            reason=error.reason.value,
+            detail=outcomes[0].detail,
+        )
+
+    def _owe(self, outcomes: list[Outcome], announced: Announced | None) -> None:
+        self._done.append((outcomes, announced))
+        self._unwritten += 1
+        self._to_write.set()
+
+    async def _write_receipts(self) -> None:
+        """Write finished outcomes, many at a time; kept and tried again while the database is away."""
+        while True:
+            await self._to_write.wait()
+            self._to_write.clear()
+            batch, self._done = self._done, []
+            if not batch:
+                continue
+            try:
+                await self._outbox.finish(
+                    [outcome for outcomes, _ in batch for outcome in outcomes],
+                    _last_of_each([announced for _, announced in batch if announced]),
+                )
+            except (Problem, psycopg.Error) as error:
+                _log.warning("receipts_wait", error=type(error).__name__, count=len(batch))
+                self._done = batch + self._done
+                await asyncio.sleep(0.2)
+                self._to_write.set()
+            else:
+                self._unwritten -= len(batch)
+            self._changed.set()
+
+    async def _settle(self) -> None:
+        """Wait until what is in flight has ended and is written; bounded by the leases."""
+        deadline = time.monotonic() + 30
+        while (self._tasks or self._unwritten) and time.monotonic() < deadline:
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), 0.1)
+
+    async def _refresh_directory(self) -> None:
+        if time.monotonic() - self._directory_read > _DIRECTORY_SECONDS:
+            await self._directory.refresh(self._store)
+            self._directory_read = time.monotonic()
+
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        """Hear wake-ups; while this lasts, wakers need not queue a job."""
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            await pubsub.subscribe(CHANNEL)
+
+            async def listen() -> None:
+                async for _ in pubsub.listen():
+                    self._changed.set()
+
+            listener = asyncio.create_task(listen())
+            try:
+                yield
+            finally:
+                listener.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await listener
+
+
+def _last_of_each(announced: Sequence[Announced]) -> list[Announced]:
+    """One row for each stream: a statement must not touch a row twice."""
+    return list({(a.incident_id, a.provider, a.channel): a for a in announced}.values())

@@ -1,0 +1,86 @@
+"""The worker role: an RQ SimpleWorker whose jobs share one event loop and its connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import redis as sync_redis
+import structlog
+import uvloop
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+
+from router import log
+from router.bootstrap import owner, parts
+from router.settings import Settings
+from router.wake import QUEUE
+from worker.jobs import Bench
+
+_PAUSE_SECONDS: Final = 0.5
+_log = structlog.get_logger()
+
+
+class DrainWorker(SimpleWorker):  # type: ignore[misc]
+    """RQ's SimpleWorker; when it is asked to stop, the drain that it runs is told."""
+
+    stop_asked = False
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        type(self).stop_asked = True
+        super().request_stop(signum, frame)
+
+
+def run(settings: Settings, lanes: tuple[str, ...] = ()) -> None:
+    """Work until SIGTERM; reconnects for as long as Redis is away."""
+    log.configure(debug=settings.debug)
+    logging.getLogger("rq").setLevel(logging.WARNING)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        stack = AsyncExitStack()
+        Bench.parts = runner.run(stack.enter_async_context(parts(settings, connections=4)))
+        Bench.runner = runner
+        Bench.lanes = lanes
+        Bench.owner = owner()
+        Bench.stopping = staticmethod(lambda: DrainWorker.stop_asked)
+        try:
+            _work_until_stopped(settings)
+        finally:
+            runner.run(stack.aclose())
+
+
+def _work_until_stopped(settings: Settings) -> None:
+    away = False
+    while not DrainWorker.stop_asked:
+        try:
+            _work(settings)
+            away = False
+        except (RedisError, OSError) as error:
+            if not away:
+                _log.warning("redis_away", error=type(error).__name__)
+            away = True
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _work(settings: Settings) -> None:
+    connection = sync_redis.Redis.from_url(settings.redis_url, socket_connect_timeout=5)
+    try:
+        worker = DrainWorker([Queue(QUEUE, connection=connection)], connection=connection)
+        worker.log_result_lifespan = False
+        worker.work(logging_level="WARNING")
+    finally:
+        with contextlib.suppress(RedisError, OSError):
+            connection.close()
+
+
+def main(run_role: Callable[[], None]) -> None:
+    """Run a role; an error is one line."""
+    try:
+        run_role()
+    except KeyboardInterrupt:
+        sys.exit(130)
