@@ -13,6 +13,8 @@ from router import compose
 from router.buckets import Grant
 from router.store import Store
 
+_decode_message = msgspec.json.Decoder(Message).decode
+
 
 class Ready(msgspec.Struct, frozen=True):
     """A channel that has something due."""
@@ -21,7 +23,7 @@ class Ready(msgspec.Struct, frozen=True):
     channel: str
     priority: int
     waiting: int
-    """How many are due, counted to 100."""
+    """How many are due, counted to 32."""
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,5 +174,5 @@ def _groups(rows: Sequence[dict[str, Any]]) -> list[Group]:
 
 
 def _claimed(row: dict[str, Any]) -> Claimed:
-    message = msgspec.convert(row.pop("message"), type=Message)
+    message = _decode_message(row.pop("message"))
     return Claimed(message=message, **row)

@@ -18,15 +18,12 @@ async def write(connection: Connection, batch: Batch) -> None:
     """Write events, incidents, timeline, decisions, streams and deliveries."""
     if not batch.steps:
         return
-    async with connection.pipeline():
-        await connection.execute(statement("ingest.write"), rows(batch))
-        if batch.marks:
-            await connection.execute(statement("ingest.write_marks"), _marks(batch))
-        urgent = [
-            d for step in batch.steps for d in step.deliveries if d.priority == URGENT and d.mode != "post"
-        ]
-        if urgent:
-            await connection.execute(statement("ingest.promote"), _streams(urgent))
+    await connection.execute(statement("ingest.write"), rows(batch))
+    if batch.marks:
+        await connection.execute(statement("ingest.write_marks"), _marks(batch))
+    urgent = [d for step in batch.steps for d in step.deliveries if d.priority == URGENT and d.mode != "post"]
+    if urgent:
+        await connection.execute(statement("ingest.promote"), _streams(urgent))
 
 
 def rows(batch: Batch) -> dict[str, str]:

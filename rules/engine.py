@@ -191,6 +191,8 @@ def probe(rule_set: RuleSet, *, seconds: float = PROBE_SECONDS, command: Sequenc
         )
     except subprocess.TimeoutExpired as error:
         raise _failed(rule_set, _lines(error.stdout), "did not finish in time") from None
+    except OSError as error:  # no process to be had
+        raise _failed(rule_set, [], f"could not be started: {error.strerror}") from None
     lines = _lines(done.stdout)
     if done.returncode != 0:
         raise _failed(rule_set, lines, f"ended with status {done.returncode}")

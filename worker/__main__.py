@@ -13,7 +13,8 @@ def main(arguments: list[str]) -> int:
     try:
         settings = read()
         if role == "serve":
-            from worker.supervise import SuperviseError, run as supervise  # noqa: PLC0415
+            from worker.supervise import SuperviseError  # noqa: PLC0415
+            from worker.supervise import run as supervise
 
             try:
                 supervise(settings, workers=int(rest[0]) if rest else 1)
@@ -24,12 +25,16 @@ def main(arguments: list[str]) -> int:
             from worker.role import run as work  # noqa: PLC0415
 
             work(settings, tuple(rest))
+        elif role == "drain":
+            from worker.once import run as send  # noqa: PLC0415
+
+            send(settings)
         elif role == "ticker":
             from worker.ticker import run as tick  # noqa: PLC0415
 
             tick(settings)
         else:
-            print("im: roles are serve, worker and ticker", file=sys.stderr)  # noqa: T201
+            print("im: roles are serve, worker, ticker and drain", file=sys.stderr)  # noqa: T201
             return 2
     except SettingsError as error:
         print(f"im: {error}", file=sys.stderr)  # noqa: T201

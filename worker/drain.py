@@ -32,16 +32,22 @@ from router.sending import Sent, send
 from router.store import Store
 from router.wake import CHANNEL, Waker
 
-IN_FLIGHT_PER_PROVIDER: Final = 32
-IN_FLIGHT: Final = 128
+SENDING_PER_PROVIDER: Final = 32
+"""Requests to one provider at a time."""
+CLAIMED_PER_PROVIDER: Final = 64
+"""Half of them wait here, so that a connection that becomes free finds the next one at hand."""
+CLAIMED: Final = 256
 LINGER_SECONDS: Final = 20.0
 """How long a drain waits for more before it ends."""
 RUN_SECONDS: Final = 60.0
 """How long a drain runs at the most; then the queue has its turn."""
-_WORTH_A_CLAIM: Final = 8
+_WORTH_A_CLAIM: Final = 24
 """A busy provider's slots are filled this many at a time; urgent messages take any."""
+_SENDING_SECONDS: Final = 11.0
+"""A request and its receipt: what is left of the lease must be longer, or another worker may send too."""
 _LONGEST_WAIT: Final = 1.0
 _DIRECTORY_SECONDS: Final = 1.0
+_UNKNOWN_LEASE: Final = 60.0
 _BROKEN_RETRY_SECONDS: Final = 60.0
 
 _log = structlog.get_logger()
@@ -78,6 +84,7 @@ class Drain:
         self._dice = random.Random()  # noqa: S311  jitter, not a secret
         self._in_flight: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._slots: dict[str, asyncio.Semaphore] = {}
         self._changed = asyncio.Event()
         self._done: list[tuple[list[Outcome], Announced | None]] = []
         self._to_write = asyncio.Event()
@@ -116,23 +123,26 @@ class Drain:
         """Claim and start what may be sent now; whether there was anything."""
         await self._refresh_directory()
         self._wait = _LONGEST_WAIT
-        if sum(self._in_flight.values()) >= IN_FLIGHT:
+        if sum(self._in_flight.values()) >= CLAIMED:
             return True
         asks = self._asks(await self._outbox.ready())
         grants = await self._buckets.take(asks)
         self._wait = min([_LONGEST_WAIT, *(g.wait for g in grants if g.wait > 0)])
         groups = await self._outbox.claim([g for g in grants if g.allowed], self._leases())
+        leases = self._leases()
         for group in groups:
-            self._start(group)
-        if len(groups) >= IN_FLIGHT_PER_PROVIDER:
+            self._start(
+                group, time.monotonic() + leases.get(group.head.provider, _UNKNOWN_LEASE) - _SENDING_SECONDS
+            )
+        if len(groups) >= CLAIMED_PER_PROVIDER:
             await self._waker.start_drain()
         return bool(groups)
 
     def _asks(self, ready: Sequence[Ready]) -> list[Ask]:
         """What to ask the buckets for: urgent channels first, no provider above its share of the slots."""
         asks: list[Ask] = []
-        free = {name: IN_FLIGHT_PER_PROVIDER - self._in_flight[name] for name in {r.provider for r in ready}}
-        total = IN_FLIGHT - sum(self._in_flight.values())
+        free = {name: CLAIMED_PER_PROVIDER - self._in_flight[name] for name in {r.provider for r in ready}}
+        total = CLAIMED - sum(self._in_flight.values())
         for channel in ready:
             want = min(channel.waiting, free[channel.provider], total)
             if want <= 0 or (self._lanes and channel.provider not in self._lanes):
@@ -149,15 +159,15 @@ class Drain:
         return asks
 
     def _leases(self) -> dict[str, float]:
-        leases = dict.fromkeys(self._directory.broken, 60.0)
+        leases = dict.fromkeys(self._directory.broken, _UNKNOWN_LEASE)
         for provider in self._directory.providers.values():
             leases[provider.name] = self._adapters.connected(provider).platform.lease_seconds
         return leases
 
-    def _start(self, group: Group) -> None:
+    def _start(self, group: Group, latest: float) -> None:
         provider = group.head.provider
         self._in_flight[provider] += 1
-        task = asyncio.create_task(self._deliver(group))
+        task = asyncio.create_task(self._deliver(group, latest))
         self._tasks.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -169,7 +179,15 @@ class Drain:
 
         task.add_done_callback(ended)
 
-    async def _deliver(self, group: Group) -> None:
+    async def _deliver(self, group: Group, latest: float) -> None:
+        """Send when a slot is free; what has waited too long for one is given back unsent."""
+        async with self._slots.setdefault(group.head.provider, asyncio.Semaphore(SENDING_PER_PROVIDER)):
+            if time.monotonic() < latest:
+                await self._attempt(group)
+                return
+        await self._outbox.release([group])
+
+    async def _attempt(self, group: Group) -> None:
         head = group.head
         started = _now()
         provider = self._directory.providers.get(head.provider)

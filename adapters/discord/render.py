@@ -277,8 +277,8 @@ def _button(action: Action) -> Button | None:
     """The button, or None where Discord would refuse it or cut what has to come back whole."""
     label = look.cut(one_line(action.label) or action.id, MAX_LABEL)
     if action.url:
-        fits = action.url.startswith(("https://", "http://")) and len(action.url) <= MAX_BUTTON_URL
-        return Button(style=_LINK, label=label, url=action.url) if fits else None
+        url = look.link(action.url, MAX_BUTTON_URL)
+        return Button(style=_LINK, label=label, url=url) if url else None
     custom_id = f"im:{action.id}:{action.value}"
     if len(custom_id) > MAX_CUSTOM_ID or not custom_id.isprintable():
         return None

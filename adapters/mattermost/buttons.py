@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from adapters.contract import Action, Message
-from adapters.mattermost.render import Integration, Post
+from adapters.mattermost.escape import link_target
+from adapters.mattermost.render import NOTHING, Integration, Post
 
 
 def secret_for(token: str, mark: str, action: str, value: str) -> str:
@@ -46,8 +47,12 @@ def connect(post: Post, message: Message, *, callback_url: str, token: str, mark
         if callback_url
     )
     attachment = msgspec.structs.replace(attachment, actions=buttons)
-    left = (attachment,) if attachment.text or attachment.fields or buttons or not post.message else ()
-    return msgspec.structs.replace(post, props=msgspec.structs.replace(post.props, attachments=left))
+    left = (attachment,) if attachment.text or attachment.fields or buttons else ()
+    return msgspec.structs.replace(
+        post,
+        message=post.message if post.message or left else NOTHING,
+        props=msgspec.structs.replace(post.props, attachments=left),
+    )
 
 
 def _integration(action: Action, callback_url: str, token: str, mark: str) -> Integration:
@@ -57,6 +62,7 @@ def _integration(action: Action, callback_url: str, token: str, mark: str) -> In
         "mark": mark,
         "secret": secret_for(token, mark, action.id, action.value),
     }
-    if action.url:
-        context["url"] = action.url
+    url = link_target(action.url)
+    if url:
+        context["url"] = url
     return Integration(url=callback_url, context=context)

@@ -17,7 +17,11 @@ class MattermostConfig(ProviderConfig, frozen=True, kw_only=True):
 
     SECRETS: ClassVar[tuple[str, ...]] = ("bot_token", "command_token", "webhook_token")
     REQUIRED: ClassVar[tuple[str, ...]] = ("bot_token", "base_url", "default_channel")
-    BASES: ClassVar[Mapping[str, tuple[str, ...]]] = {"base_url": ("bot_token",), "callback_url": ()}
+    # Buttons carry secrets made of the bot's token to callback_url.
+    BASES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "base_url": ("bot_token",),
+        "callback_url": ("bot_token",),
+    }
 
     bot_token: Secret = ""
     command_token: Secret = ""

@@ -84,8 +84,10 @@ def code_span(text: str) -> str:
 def fit(text: str, limit: int, escape: Escape = block) -> str:
     """The escaped text in at most `limit` characters, with `…` for what is left out.
 
-    It is cut before it is escaped, so that no escape is ever halved.
+    It is cut before it is escaped, so that no escape is ever halved. A blank text is empty.
     """
+    if blank(text):
+        return ""
     escaped = escape(look.cut(text, limit))
     if len(escaped) <= limit:
         return escaped
@@ -98,6 +100,11 @@ def fit(text: str, limit: int, escape: Escape = block) -> str:
         else:
             high = middle - 1
     return best
+
+
+def blank(text: str) -> bool:
+    """Whether there is nothing to be seen."""
+    return not text.replace(ZERO_WIDTH_SPACE, "").strip()
 
 
 def link_target(url: str | None) -> str | None:

@@ -42,6 +42,10 @@ _STASHED: Final = re.compile("\x00([0-9]+)\x00")
 _HALVED: Final = re.compile(r"(?:&#?[a-z0-9]{0,4}|<https?:[^>\s]*|<|(?<!\\)(?:\\\\)*\\)\Z")
 
 
+NOTHING: Final = "–"
+"""In place of what would be empty and make the post invalid."""
+
+
 class Integration(msgspec.Struct, frozen=True):
     """Where a pressed button goes, and what is sent along; the server never shows it to clients."""
 
@@ -94,20 +98,47 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render(message: Message) -> Post:
-    """The post for a message. Its buttons lead nowhere yet: adapters/mattermost/buttons.py connects them."""
-    text = "" if message.template else _news(message)
-    attachment = _attachment(message, shown=bool(text))
-    return Post(message=text, props=Props(from_bot="true", attachments=(attachment,) if attachment else ()))
+    """The post for a message. Its buttons lead nowhere yet: adapters/mattermost/buttons.py connects them.
+
+    A template that fills to nothing is as good as none: a page must go out.
+    """
+    body = _templated(message) if message.template else ""
+    templated = not escape.blank(body)
+    text = _mark(message) if templated else _news(message)
+    shown = bool(text) and not templated
+    attachment = _attachment(
+        message,
+        text=_joined(body if templated else "\n\n".join(_paragraphs(message)), _links(message.actions)),
+        fields=() if templated else tuple(_fields(message))[:MAX_FIELDS],
+        fallback=_fallback(message, shown=shown),
+    )
+    attachments = (attachment,) if attachment else ()
+    return Post(
+        message=text if text or attachments else NOTHING,
+        props=Props(from_bot="true", attachments=attachments),
+    )
+
+
+def _mark(message: Message) -> str:
+    """What stays of the message beside a template: the headline, when it has badges to show."""
+    return _headline(message) if message.badges else ""
+
+
+def _headline(message: Message) -> str:
+    headline = fit(look.headline(message), MAX_HEADLINE, inline)
+    return f"**{headline}**" if headline else ""
 
 
 def _news(message: Message) -> str:
-    headline = fit(look.headline(message), MAX_HEADLINE, inline)
-    lines = [f"**{headline}**"] if headline else []
     if message.incident:
-        lines.append(_name(message.incident))
-    elif message.text.strip():
-        lines.append(fit(message.text.strip("\r\n"), MAX_MESSAGE - MAX_HEADLINE - len("****\n")))
-    return "\n".join(line for line in lines if line)
+        second = _name(message.incident)
+    else:
+        second = fit(message.text.strip("\r\n"), MAX_MESSAGE - MAX_HEADLINE - len("****\n"))
+    return _joined(_headline(message), second, by="\n")
+
+
+def _joined(*parts: str, by: str = "\n\n") -> str:
+    return by.join(part for part in parts if part)
 
 
 def _name(incident: IncidentCard) -> str:
@@ -118,18 +149,14 @@ def _name(incident: IncidentCard) -> str:
     return ": ".join([*parts, title] if title else parts)
 
 
-def _attachment(message: Message, *, shown: bool) -> Attachment | None:
-    text = _templated(message) if message.template else "\n\n".join(_paragraphs(message))
-    fields = () if message.template else tuple(_fields(message))[:MAX_FIELDS]
+def _attachment(
+    message: Message, *, text: str, fields: tuple[Field, ...], fallback: str
+) -> Attachment | None:
     actions = _buttons(message.actions)
-    if shown and not (text or fields or actions):
+    if not (text or fields or actions):
         return None
     return Attachment(
-        fallback=_fallback(message, shown=shown),
-        color=look.colour(message),
-        text=text,
-        fields=fields,
-        actions=actions,
+        fallback=fallback, color=look.colour(message), text=text, fields=fields, actions=actions
     )
 
 
@@ -137,22 +164,15 @@ def _paragraphs(message: Message) -> Iterator[str]:
     incident = message.incident
     if incident:
         for text in (incident.description or "", message.text):
-            if text.strip():
+            if not escape.blank(text):
                 yield fit(text.strip("\r\n"), MAX_PARAGRAPH)
-    if message.note and message.note.strip():
-        yield f"**Note**{_by(message)}: {fit(message.note.strip(), MAX_NOTE)}"
-    elif message.actor and message.actor.strip():
-        yield f"**By**: {fit(message.actor, MAX_ACTOR, inline)}"
+    note, actor = fit((message.note or "").strip(), MAX_NOTE), fit(message.actor or "", MAX_ACTOR, inline)
+    if note:
+        yield f"**Note** ({actor}): {note}" if actor else f"**Note**: {note}"
+    elif actor:
+        yield f"**By**: {actor}"
     if message.steps:
         yield "\n".join(_steps(message.steps))
-    links = _links(message.actions)
-    if links:
-        yield links
-
-
-def _by(message: Message) -> str:
-    actor = (message.actor or "").strip()
-    return f" ({fit(actor, MAX_ACTOR, inline)})" if actor else ""
 
 
 def _steps(steps: tuple[str, ...]) -> Iterator[str]:
@@ -182,7 +202,7 @@ def _fields(message: Message) -> Iterator[Field]:
 
 def _field(label: str, value: str) -> Field:
     """Labels are shown as they are; values are markdown."""
-    shown = fit(value, MAX_VALUE, inline) or "–"
+    shown = fit(value, MAX_VALUE, inline) or NOTHING
     return Field(title=fit(label, MAX_LABEL, plain), value=shown, short=len(value) <= SHORT_VALUE)
 
 
@@ -193,7 +213,7 @@ def _fallback(message: Message, *, shown: bool) -> str:
     if incident:
         parts += [] if shown else [f"{incident.id}: {incident.title}"]
         parts += [value for _, value in look.facts(incident)]
-    return fit(" · ".join(parts), MAX_FALLBACK, plain)
+    return fit(" · ".join(parts), MAX_FALLBACK, plain) or NOTHING
 
 
 def _buttons(actions: tuple[Action, ...]) -> tuple[Button, ...]:
@@ -219,8 +239,7 @@ def _templated(message: Message) -> str:
         return f"\x00{len(values) - 1}\x00"
 
     filled = templates.fill((message.template or "").replace("\x00", ""), message, stash)
-    text = "".join(_with_values(part, values) for part in _CODE.split(filled))
-    return "\n\n".join(part for part in (_cut_markup(text), _links(message.actions)) if part)
+    return _cut_markup("".join(_with_values(part, values) for part in _CODE.split(filled)))
 
 
 def _with_values(part: str, values: list[str]) -> str:

@@ -81,7 +81,7 @@ def pieces(escaped: str, limit: int) -> list[str]:
     """An escaped text in pieces of at most `limit` characters, broken at a newline where one is near."""
     found: list[str] = []
     while len(escaped) > limit:
-        end = _safe_end(escaped, limit)
+        end = _safe_end(escaped, limit) or limit
         newline = escaped.rfind("\n", limit // 2, end)
         end = newline + 1 if newline >= 0 else end
         found.append(escaped[:end])
@@ -97,10 +97,10 @@ def cut(escaped: str, limit: int) -> str:
 def _safe_end(escaped: str, end: int) -> int:
     end = max(end, 0)
     opened = escaped.rfind("<", max(0, end - _LONGEST_MARKUP), end)
-    if opened > 0 and escaped.find(">", opened, end) < 0 and ">" in escaped[end : end + _LONGEST_MARKUP]:
+    if opened >= 0 and escaped.find(">", opened, end) < 0 and ">" in escaped[end : end + _LONGEST_MARKUP]:
         end = opened
     entity = escaped.rfind("&", max(0, end - 4), end)
-    return entity if entity > 0 and escaped.find(";", entity, end) < 0 else end
+    return entity if entity >= 0 and escaped.find(";", entity, end) < 0 else end
 
 
 def fill(template: str, message: Message, *, value_limit: int) -> str:

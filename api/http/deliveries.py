@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Router, get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from api.http.context import Call, caller, context_of
 from router import deliveries
 
-OnlyState = Annotated[str, Parameter(query="state")]
+OnlyState = Annotated[str, QueryParameter(name="state")]
 """`state` itself is a word of the framework."""
 
 

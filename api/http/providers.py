@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Router, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from adapters import registry
 from adapters.contract import Check, DeliveryError
@@ -22,7 +22,7 @@ from router.problems import Invalid
 from router.providers import describe
 from router.shelf import messages
 
-Wait = Annotated[float, Parameter(query="wait", ge=0, le=30)]
+Wait = Annotated[float, QueryParameter(name="wait", ge=0, le=30)]
 """Seconds to wait for the deliveries' outcome."""
 
 

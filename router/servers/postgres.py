@@ -161,6 +161,8 @@ class Postgres:
         _sync(self._layout.root)
 
     def _initdb(self, programs: Path, new: Path) -> None:
+        # "trust" is safe behind a socket in a 0700 folder, and no password has to be kept; "peer" would fail,
+        # because in a user namespace clients and server do not see the same user.
         initdb = [str(programs / "bin" / "initdb"), "--pgdata", str(new), "--username=im", "--auth=trust"]
         initdb += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         initdb += ["--data-checksums", "--no-instructions"]

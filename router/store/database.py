@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self
+from weakref import WeakKeyDictionary
 
+import msgspec
 import psycopg
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from router.problems import Unavailable
@@ -16,8 +20,15 @@ from router.store.statements import statement
 Connection = psycopg.AsyncConnection[DictRow]
 Parameters = Mapping[str, Any] | Sequence[Any]
 
+CHECK_SECONDS: Final = 1.0
 FULL: Final = "the database's disk is full, nothing was stored; free some space there and send it again"
 AWAY: Final = "the database does not answer; nothing was confirmed, send it again with the same id"
+
+
+set_json_loads(msgspec.json.decode)
+
+
+_checked: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
 
 
 class StoreError(Exception):
@@ -41,6 +52,13 @@ def as_unavailable(error: psycopg.Error | PoolTimeout) -> Unavailable:
     return Unavailable(AWAY)
 
 
+async def _check_now_and_then(connection: Connection) -> None:
+    """Check a connection that was not checked within the last second: a check costs a round trip."""
+    if time.monotonic() - _checked.get(connection, 0.0) > CHECK_SECONDS:
+        await AsyncConnectionPool.check_connection(connection)
+        _checked[connection] = time.monotonic()
+
+
 class Store:
     """The database of one process."""
 
@@ -52,7 +70,7 @@ class Store:
             max_size=size,
             timeout=5,
             kwargs=connect_options(),
-            check=AsyncConnectionPool.check_connection,
+            check=_check_now_and_then,
             open=False,
             reconnect_timeout=3600,
         )

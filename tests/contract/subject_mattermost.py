@@ -93,9 +93,9 @@ def configured(fake: MattermostFake, **more: Any) -> MattermostConfig:
 
 def visible(posted: Posted) -> str:
     """All text that people see: markdown resolved, zero-width spaces gone."""
-    return (
-        "\n".join(_text(part) for part in _parts(posted.shown)).replace("\u200b", "").replace("\u00a0", " ")
-    )
+    fields = [entry for attachment in _attachments(posted.shown) for entry in attachment.get("fields", [])]
+    texts = [_text(part) for part in _parts(posted.shown)] + [entry["title"] for entry in fields]
+    return "\n".join(texts).replace("\u200b", "").replace("\u00a0", " ")
 
 
 def buttons(posted: Posted) -> list[str]:

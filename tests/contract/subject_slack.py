@@ -52,7 +52,7 @@ def pings(posted: Posted) -> list[str]:
     for kind, text in texts([payload["blocks"], payload["attachments"]]):
         found += _markup(text)
         if kind == "mrkdwn" and not re.fullmatch(r"\*[^*_~`<>]+\*", text):
-            found += [match.group() for match in _FORMATTING.finditer(_DATE.sub("", text))]
+            found += [match.group() for match in _FORMATTING.finditer(_DATE.sub("\x01", text))]
     return found
 
 

@@ -264,7 +264,7 @@ def test_a_links_target_cannot_end_the_link() -> None:
 def test_any_text_is_shown_literally(text: str) -> None:
     shown = posted(Message(event="text", headline="News", text="x " + text))
     assert seen.pings(shown) == []
-    literal = collapsed("x " + look.visible(text).replace("\u200b", ""))
+    literal = collapsed("x " + look.visible(text.rstrip("\r\n")).replace("\u200b", ""))
     assert collapsed(seen.visible(shown)) == collapsed(f"News {literal}")
 
 
@@ -336,6 +336,10 @@ def test_a_value_in_a_templates_code_is_not_escaped_and_cannot_leave_it() -> Non
     assert "a_*b* ``\u200b` `@here` <c>" in text
     assert "`a_*b* ˋˋˋ ˋ@hereˋ <c>` done" in text
     assert seen._mentions(text.rpartition("done")[2]) == []
+
+
+def test_a_template_that_fills_to_nothing_is_as_good_as_none() -> None:
+    assert render(news(template="{{.Note}} \n")) == render(news())
 
 
 def test_a_template_may_mention_a_person_but_nobody_can_type_everybody_into_it() -> None:
@@ -510,6 +514,12 @@ async def test_each_button_carries_a_secret_of_its_own_message(
         "escalate",
     ]
     assert contexts[2]["url"] == "https://im.example.com/i/1"
+
+
+def test_a_target_that_is_no_web_address_goes_nowhere() -> None:
+    details = msgspec.structs.replace(ACTIONS[2], url="javascript:alert(1)")
+    shown = connected(news(actions=(details,), card={"url": "javascript:alert(1)"}))
+    assert "javascript" not in msgspec.json.encode(shown).decode()
 
 
 async def test_an_edited_messages_buttons_are_genuine_too(fake: MattermostFake, adapter: Mattermost) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, ClassVar
 
-from tests.fakes.base import Call, FakePlatform, Posted, Refused, Reply, SlidingLog
+from tests.fakes.base import Call, FakePlatform, Posted, Refused, Reply
 
 ID = re.compile(r"[a-z0-9]{26}\Z")
 MAX_MESSAGE = 16_383
@@ -66,6 +66,24 @@ class FakeCommand:
     token: str = "command-token-0123456789ab"
 
 
+class Limiter:
+    """The server's GCRA limiter with its default settings: 10 requests a second, bursts of 100 more."""
+
+    EVERY = 0.1
+    BURST = 100
+
+    def __init__(self) -> None:
+        self._full_at = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until a call is allowed; 0 and counted when it is allowed now."""
+        full_at = max(now, self._full_at) + self.EVERY
+        late = full_at - now - (self.BURST + 1) * self.EVERY
+        if late <= 0:
+            self._full_at = full_at
+        return max(late, 0.0)
+
+
 @dataclass
 class _Kept:
     """What the server holds of a post beside the record."""
@@ -102,8 +120,6 @@ class MattermostFake(FakePlatform):
     """One server with one team; any id of the right form is a channel, except `missing_channel`."""
 
     platform: ClassVar[str] = "mattermost"
-    # The limiter's default, 10 requests a second with bursts of 100, as windows.
-    provider_windows: ClassVar[tuple[tuple[int, float], ...]] = ((110, 1.0), (200, 10.0), (700, 60.0))
 
     def __init__(
         self, *, token: str = "bot-token-0123456789abcdefgh", open_channels: bool = True, **base: Any
@@ -123,7 +139,7 @@ class MattermostFake(FakePlatform):
         for records in (self.calls, self.messages, self.refusals, self._faults, self._random_faults):
             records.clear()
         self.rates = self._rates
-        self._provider_log = SlidingLog(*self.provider_windows)
+        self._limiter = Limiter()
         self.open_channels = self._open_channels
         self.tokens = {self.token}
         self.me = FakeUser(make_id("bot"), "incident-bot", "bot@example.com")
@@ -181,8 +197,14 @@ class MattermostFake(FakePlatform):
         """Delete a message, as a person does."""
         self._kept[id].deleted = True
 
+    def check_rate(self, channel: str) -> None:  # noqa: ARG002  the server does not look at it
+        """The limiter counts every call of a user, to whatever channel."""
+        wait = self._limiter.wait(time.monotonic()) if self.rates else 0.0
+        if wait > 0:
+            raise Refused(self.too_many(wait))
+
     def too_many(self, wait: float) -> Reply:
-        reset = str(ceil(wait) + 9)
+        reset = str(ceil(wait) + 10)
         headers = {
             "content-type": "text/plain; charset=utf-8",
             "x-ratelimit-limit": "101",
@@ -245,7 +267,7 @@ class MattermostFake(FakePlatform):
 
     def _deduplicated(self, nonce: str) -> Posted | None:
         at, known = self._nonces.get(nonce, (0.0, ""))
-        if not nonce or not known or time.monotonic() - at > NONCE_SECONDS:
+        if known not in self.messages or time.monotonic() - at > NONCE_SECONDS:
             return None
         if self.broken_saves:
             self.broken_saves -= 1
@@ -258,8 +280,8 @@ class MattermostFake(FakePlatform):
             raise _invalid("post")
         if not root:
             return ""
-        kept = self._kept.get(root)
-        if kept is None or kept.deleted or kept.root:
+        kept = self._living(root)
+        if kept is None or kept.root:
             raise app_error("api.post.create_post.root_id.app_error", 400)
         if self.messages[root].channel != channel.id:
             raise app_error("api.post.create_post.channel_root_id.app_error", 400)
@@ -269,8 +291,8 @@ class MattermostFake(FakePlatform):
         found = self._valid_id(call.match[0], "post_id")
         patch = self._body(call)
         self._check_keys(patch, _PATCH_KEYS, "post")
-        kept = self._kept.get(found)
-        if kept is None or kept.deleted:
+        kept = self._living(found)
+        if kept is None:
             raise no_permission()
         channel = self._known(self.messages[found].channel)
         if not channel.member:
@@ -285,12 +307,16 @@ class MattermostFake(FakePlatform):
 
     def _read(self, call: Call) -> Reply:
         found = self._valid_id(call.match[0], "post_id")
-        kept = self._kept.get(found)
-        if kept is None or kept.deleted:
+        kept = self._living(found)
+        if kept is None:
             raise app_error("app.post.get.app_error", 404)
         if not self._known(self.messages[found].channel).member:
             raise no_permission()
         return Reply(self._shown(self.messages[found]))
+
+    def _living(self, post_id: str) -> _Kept | None:
+        kept = self._kept.get(post_id)
+        return kept if kept and not kept.deleted and post_id in self.messages else None
 
     def _posts(self, call: Call) -> Reply:
         channel = self._readable(call.match[0])

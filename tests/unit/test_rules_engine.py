@@ -354,6 +354,11 @@ def test_a_trial_without_an_answer_is_a_failure() -> None:
     assert "ended with status 3" in failure("sys.exit(3)")
 
 
+def test_a_trial_that_cannot_be_started_is_a_failure() -> None:
+    with pytest.raises(RuleFilesError, match="could not be started: No such file or directory"):
+        probe(rules({}), command=["/nowhere/python"])
+
+
 def test_the_trial_limits_its_own_processor_time() -> None:
     code = "import resource, rules.probe as probe\nprobe.CPU_SECONDS = 1\nprobe._limit()\nwhile True: pass\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)

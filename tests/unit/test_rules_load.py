@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from rules.facts import Facts
@@ -144,3 +145,55 @@ def test_generated_facts_are_the_same_for_the_same_rules() -> None:
     rule_set = parse_texts({"a.yaml": route("a")}, default_timezone="UTC")
     assert list(samples(rule_set, 20)) == list(samples(rule_set, 20))
     assert {facts.event for facts in samples(rule_set, 200)} <= set(EVENTS)
+
+
+DOCUMENTED = """\
+version: 1
+timezone: Europe/Berlin                  # of this file's windows and cron; default IM_TIMEZONE
+routes:
+  - id: sev1-management                  # unique, stable: decisions and analytics name it
+    description: executives hear of every SEV-1
+    when: {event: incident.created, severity: SEV-1}
+    notify: [{to: severity_channel}, {to: management, template: executive}]
+    priority: urgent                     # urgent | normal | low
+    always: true                         # an earlier stop does not hide it
+  - id: payments-eu-hours
+    when:
+      all:
+        - service: [payments, checkout]              # any of
+        - labels.region: {starts_with: eu-}
+        - any: [{severity: {at_least: SEV-2}}, {recent.same_service_10m: {gte: 3}}]
+        - not: {title: {matches: "(?i)test"}}
+        - local_time: {weekdays: mon-fri, between: "08:00-18:00"}
+    notify: [{provider: company-slack, channel: C_PAYMENTS}]
+    stop: true                           # later routes in all files are not tried, except always ones
+counts:   {same_service_10m: {of: {event: incident.created}, by: [service], within: 10m}}
+"""
+
+
+def test_the_documented_example_decides_as_documented() -> None:
+    _, hours = parse_texts({"a.yaml": DOCUMENTED}, default_timezone="UTC").routes
+    fits = Facts(
+        event="incident.created",
+        at=datetime(2026, 1, 5, 16, 59, tzinfo=UTC),
+        severity="SEV-3",
+        service="checkout",
+        title="slow",
+        labels={"region": "eu-1"},
+        recent={"same_service_10m": 3},
+    )
+    assert hours.test(fits)
+    assert hours.reasons(fits) == (
+        "service is checkout",
+        "label region starts with eu-",
+        "recent.same_service_10m is at least 3",
+        "title does not match (?i)test",
+        "local time is in mon-fri 08:00-18:00 (Europe/Berlin)",
+    )
+    for change in (
+        {"at": fits.at.replace(hour=17)},
+        {"title": "A Test"},
+        {"recent": {}},
+        {"service": "Checkout"},
+    ):
+        assert not hours.test(msgspec.structs.replace(fits, **change))

@@ -36,7 +36,7 @@ CREATE TABLE events (
     incident_id uuid,
     decision_id uuid NOT NULL,
     deliveries uuid[] NOT NULL DEFAULT '{}',
-    body jsonb NOT NULL
+    body json NOT NULL
 );
 COMMENT ON COLUMN events.key IS 'The idempotency key; set to null when its seven days are over.';
 CREATE UNIQUE INDEX events_key ON events (source, key) WHERE key IS NOT NULL;
@@ -92,8 +92,8 @@ CREATE TABLE decisions (
     id uuid PRIMARY KEY,
     event_id uuid NOT NULL,
     rule_set text NOT NULL,
-    facts jsonb NOT NULL,
-    outcome jsonb NOT NULL
+    facts json NOT NULL,
+    outcome json NOT NULL
 );
 
 CREATE TABLE count_marks (
@@ -115,7 +115,7 @@ CREATE TABLE deliveries (
     state text NOT NULL DEFAULT 'pending'
         CHECK (state IN ('pending', 'sending', 'retrying', 'sent', 'failed', 'suppressed', 'expired')),
     step text NOT NULL DEFAULT '',
-    message jsonb NOT NULL,
+    message json NOT NULL,
     routes text[] NOT NULL DEFAULT '{}',
     attempts integer NOT NULL DEFAULT 0,
     uncertain boolean NOT NULL DEFAULT false,

@@ -47,7 +47,7 @@ WITH new_events AS (
     SELECT id, source, key, decode(digest, 'hex'), type, at, received_at, incident_id, decision_id, deliveries, body
     FROM json_to_recordset(%(events)s::json) AS e (
         id uuid, source text, key text, digest text, type text, at timestamptz, received_at timestamptz,
-        incident_id uuid, decision_id uuid, deliveries uuid[], body jsonb)
+        incident_id uuid, decision_id uuid, deliveries uuid[], body json)
 ), new_incidents AS (
     INSERT INTO incidents (id, source, external_id, display_id, title, severity, status, service, description,
         assignee, url, labels, started_at, changed_at, acknowledged_at, resolved_at, closed_at, created_seen)
@@ -70,7 +70,7 @@ WITH new_events AS (
 ), new_decisions AS (
     INSERT INTO decisions (id, event_id, rule_set, facts, outcome)
     SELECT * FROM json_to_recordset(%(decisions)s::json) AS d (
-        id uuid, event_id uuid, rule_set text, facts jsonb, outcome jsonb)
+        id uuid, event_id uuid, rule_set text, facts json, outcome json)
 ), new_streams AS (
     INSERT INTO streams (incident_id, provider, channel)
     SELECT * FROM json_to_recordset(%(streams)s::json) AS s (incident_id uuid, provider text, channel text)
@@ -81,7 +81,7 @@ INSERT INTO deliveries (id, event_id, incident_id, provider, channel, mode, prio
 SELECT id, event_id, incident_id, provider, channel, mode, priority, step, message, routes, accepted_at, expires_at
 FROM json_to_recordset(%(deliveries)s::json) AS d (
     id uuid, event_id uuid, incident_id uuid, provider text, channel text, mode text, priority smallint,
-    step text, message jsonb, routes text[], accepted_at timestamptz, expires_at timestamptz)
+    step text, message json, routes text[], accepted_at timestamptz, expires_at timestamptz)
 
 -- name: write_marks
 INSERT INTO count_marks (count, key, at)

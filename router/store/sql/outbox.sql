@@ -16,7 +16,7 @@ FROM channel c, LATERAL (
         SELECT d.priority FROM deliveries d
         WHERE d.provider = c.provider AND d.channel = c.channel AND d.state IN ('pending', 'retrying')
           AND d.not_before <= now()
-        ORDER BY d.priority, d.seq LIMIT 100) AS first
+        ORDER BY d.priority, d.seq LIMIT 32) AS first
 ) AS due
 WHERE due.waiting > 0
 ORDER BY due.priority
@@ -50,11 +50,11 @@ WITH heads AS (
 )
 UPDATE deliveries d SET state = 'sending', attempts = d.attempts + 1, tried_at = coalesce(d.tried_at, now()),
     lease_owner = %(owner)s,
-    lease_until = now() + make_interval(secs => (%(leases)s::jsonb ->> d.provider)::float8)
+    lease_until = now() + make_interval(secs => coalesce((%(leases)s::jsonb ->> d.provider)::float8, 60))
 FROM taken
 WHERE d.id = taken.id
 RETURNING d.id::text, taken.head::text, d.seq, d.incident_id::text, d.provider, d.channel, d.mode, d.priority,
-    d.step, d.message, d.attempts, d.uncertain, d.tried_at, d.accepted_at,
+    d.step, d.message::text, d.attempts, d.uncertain, d.tried_at, d.accepted_at,
     (SELECT s.message_id FROM streams s WHERE s.incident_id = d.incident_id
         AND s.provider = d.provider AND s.channel = d.channel) AS announced
 
@@ -128,7 +128,7 @@ INSERT INTO deliveries (id, event_id, incident_id, provider, channel, mode, prio
     accepted_at, expires_at, fallback_of)
 SELECT * FROM json_to_recordset(%(deliveries)s::json) AS d (
     id uuid, event_id uuid, incident_id uuid, provider text, channel text, mode text, priority smallint,
-    step text, message jsonb, routes text[], accepted_at timestamptz, expires_at timestamptz, fallback_of uuid)
+    step text, message json, routes text[], accepted_at timestamptz, expires_at timestamptz, fallback_of uuid)
 
 -- name: fell_back
 UPDATE deliveries SET fell_back = true WHERE id = ANY(%(ids)s::uuid[])
