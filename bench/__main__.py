@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import scenarios
+from bench.decisions import decisions
 from bench.systems import alertmanager_program
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -68,13 +69,8 @@ def main() -> None:
     only = sys.argv[1] if len(sys.argv) > 1 else ""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         results = runner.run(run(only))
-    try:
-        from bench.decisions import decisions  # noqa: PLC0415
-
-        if not only or "decisions" in only:
-            results["decisions"] = {"im": decisions()}
-    except ImportError:
-        pass
+    if only in "decisions":
+        results["decisions"] = {"im": decisions()}
     show(results)
     if not only:
         RESULTS.write_text(json.dumps(results, indent=2) + "\n")

@@ -13,6 +13,10 @@ from bench.wire import Load, Sink, percentile, post
 
 SLACK_ANSWER = b'{"ok":true,"channel":"C0SEV3","ts":"1700000000.000100","message":{}}'
 KEY = re.compile(rb"INC-[A-Z]\d+-\d+")
+ONE_CHANNEL = """
+version: 1
+routes: [{id: all, when: {event: incident.created}, notify: [{provider: slack, channel: C0ONE}]}]
+"""
 Figures = dict[str, float]
 
 
@@ -44,14 +48,14 @@ def alerts(port: int, run: str, count: int, *, severity: str = "low") -> Iterato
         yield key.encode(), post(port, "/api/v2/alerts", body)
 
 
-async def arrive(sink: Sink, count: int, seconds: float, begun: float = 0.0) -> float:
-    """Wait until `count` keys have arrived; when the last one did."""
+async def arrive(sink: Sink, count: int, seconds: float, *, key: bytes = b"") -> float:
+    """Wait until `count` keys have arrived, or the one named; when the last one did."""
     deadline = time.perf_counter() + seconds
-    while len(sink.arrived) < count:
+    while len(sink.arrived) < count or (key and key not in sink.arrived):
         if time.perf_counter() > deadline:
             raise RuntimeError(f"only {len(sink.arrived)} of {count} arrived within {seconds:g} s")
         await asyncio.sleep(0.01)
-    return max(sink.arrived.values(), default=begun)
+    return max(sink.arrived.values(), default=0.0)
 
 
 async def accepted(count: int) -> Figures:
@@ -170,8 +174,7 @@ async def alertmanager_storm(low: int, urgent: int) -> Figures:
 
 async def same_channel_storm(low: int, urgent: int) -> Figures:
     """A storm and a page in one channel at Slack's real rate (1 message a second): how many go before it."""
-    one = 'version: 1\nroutes: [{id: all, when: {event: incident.created}, notify: [{provider: slack, channel: C0ONE}]}]\n'
-    with router(rules=one) as system:
+    with router(rules=ONE_CHANNEL) as system:
         sink = Sink(KEY, SLACK_ANSWER, window=(1, 1.0))
         system.add_slack(await sink.start(), unlimited=False)
         flood = Load(system.port)
@@ -182,8 +185,7 @@ async def same_channel_storm(low: int, urgent: int) -> Figures:
             before = len(sink.arrived)
             await pages.run(events(system, f"P{number}", 1, severity="SEV-1"))
             key = f"INC-P{number}-0".encode()
-            while key not in sink.arrived:
-                await asyncio.sleep(0.01)
+            await arrive(sink, 0, 60, key=key)
             ahead.append(len(sink.arrived) - before - 1)
             # The next page finds the channel in the middle of its window again.
             await asyncio.sleep(0.3)

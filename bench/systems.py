@@ -73,19 +73,18 @@ class Router:
 
 
 @contextmanager
-def router(*, rules: str | None = None, workers: int = 1, environ: dict[str, str] | None = None) -> Iterator[Router]:
+def router(*, rules: str | None = None, workers: int = 1) -> Iterator[Router]:
     """`im serve` in a folder of its own, with the default rules unless others are given."""
     folder = Path(tempfile.mkdtemp(prefix="im-bench-"))
     port = free_port()
-    given = {**os.environ, "IM_DATA_DIR": str(folder / "var"), "PORT": str(port)} | (environ or {})
+    given = {**os.environ, "IM_DATA_DIR": str(folder / "var"), "PORT": str(port)}
     if rules is not None:
         (folder / "rules").mkdir()
         (folder / "rules" / "bench.yaml").write_text(rules)
         given["IM_RULES_DIR"] = str(folder / "rules")
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "worker", "serve", str(workers)], cwd=ROOT, env=given, stdout=log, stderr=log
-        )
+        command = [sys.executable, "-m", "worker", "serve", str(workers)]
+        process = subprocess.Popen(command, cwd=ROOT, env=given, stdout=log, stderr=log)
         try:
             await_port(port, process)
             yield Router(port, (folder / "var" / "admin-token").read_text().strip(), process, folder)
@@ -107,8 +106,10 @@ def alertmanager(sink: int) -> Iterator[int]:
     folder = Path(tempfile.mkdtemp(prefix="am-bench-"))
     port = free_port()
     (folder / "config.yml").write_text(
-        "route: {receiver: sink, group_by: ['...'], group_wait: 0s, group_interval: 5m, repeat_interval: 1h}\n"
-        f"receivers: [{{name: sink, webhook_configs: [{{url: 'http://127.0.0.1:{sink}/', send_resolved: false}}]}}]\n"
+        "route: {receiver: sink, group_by: ['...'], group_wait: 0s, group_interval: 5m}\n"
+        "receivers:\n"
+        "  - name: sink\n"
+        f"    webhook_configs: [{{url: 'http://127.0.0.1:{sink}/', send_resolved: false}}]\n"
     )
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -117,10 +117,10 @@ class Load:
         begun = time.perf_counter()
         if rate:
             source = _paced(source, begun, rate)
-        await asyncio.gather(*(self._connection(source, begun) for _ in range(self.connections)))
+        await asyncio.gather(*(self._connection(source) for _ in range(self.connections)))
         return time.perf_counter() - begun
 
-    async def _connection(self, source: Iterator[tuple[bytes, bytes]], begun: float) -> None:
+    async def _connection(self, source: Iterator[tuple[bytes, bytes]]) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         messages = Messages()
         for key, request in source:

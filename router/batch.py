@@ -126,26 +126,57 @@ class Batch:
         self._matcher = matcher
         self._providers = providers
         self._answers: list[list[tuple[Earlier, bool]] | Problem] = []
-        self._steps_of: list[list[Step]] = []
         self._numbers: Iterator[str] = iter(())
         self._numbers_of: dict[Key, str] = {}
         self._incidents: dict[Key, Incident] = {}
 
-    # Duplicates.
+    # Numbers for incidents whose own id cannot be shown.
 
-    def fold(self) -> None:
-        """Find the events that are new; a duplicate answers as the first did, a contradiction alone fails."""
+    def wanting_numbers(self) -> list[Key]:
+        """The new incidents that need the next INC-YYYY-NNN, each once, in order."""
+        wanting: dict[Key, None] = {}
+        shown: set[str] = set()
+        for event in (event for request in self._requests for event in request.events):
+            key = _incident_key(event)
+            if key in self._known.incidents or key in self._numbers_of:
+                continue
+            own = event.incident.id
+            if showable(own) and own not in self._known.taken and own not in shown:
+                shown.add(own)
+                self._numbers_of[key] = own
+            else:
+                wanting[key] = None
+        return list(wanting)
+
+    def shown(self) -> set[str]:
+        """The display ids that this batch gives out."""
+        return set(self._numbers_of.values())
+
+    def give_numbers(self, numbers: Mapping[Key, str]) -> None:
+        """The display ids for those that wanted one."""
+        self._numbers_of.update(numbers)
+
+    # Duplicates and incidents, request by request: what is refused must leave neither key nor state behind.
+
+    def apply(self) -> None:
+        """Fold duplicates, apply new events in order; a request with one that cannot be fails whole."""
         for request in self._requests:
+            before = dict(self._incidents) if len(request.events) > 1 else self._incidents
             steps: list[Step] = []
             try:
-                self._answers.append([self._fold_event(event, steps) for event in request.events])
+                answer = [self._fold(event, steps) for event in request.events]
+                for step in steps:
+                    self._apply(step)
             except Problem as problem:
+                self._incidents = before
                 self._forget(steps)
                 self._answers.append(problem)
-                steps = []
-            self._steps_of.append(steps)
+            else:
+                self._answers.append(answer)
+                self.steps += steps
 
-    def _fold_event(self, event: Event, steps: list[Step]) -> tuple[Earlier, bool]:
+    def _fold(self, event: Event, steps: list[Step]) -> tuple[Earlier, bool]:
+        """The event's ids, and whether they are those of an earlier event with the same key."""
         key = (event.source, event.key) if event.key is not None else None
         earlier = self._known.earlier.get(key) if key else None
         if earlier is not None:
@@ -162,48 +193,6 @@ class Batch:
         for step in steps:
             if step.event.key is not None:
                 self._known.earlier.pop((step.event.source, step.event.key), None)
-
-    # Numbers for incidents whose own id cannot be shown.
-
-    def wanting_numbers(self) -> list[Key]:
-        """The new incidents that need the next INC-YYYY-NNN, each once, in order."""
-        wanting: dict[Key, None] = {}
-        shown: set[str] = set()
-        for step in (step for steps in self._steps_of for step in steps):
-            key = _incident_key(step.event)
-            if key in self._known.incidents or key in self._numbers_of:
-                continue
-            own = step.event.incident.id
-            if showable(own) and own not in self._known.taken and own not in shown:
-                shown.add(own)
-                self._numbers_of[key] = own
-            else:
-                wanting[key] = None
-        return list(wanting)
-
-    def shown(self) -> set[str]:
-        """The display ids that this batch gives out."""
-        return set(self._numbers_of.values())
-
-    def give_numbers(self, numbers: Mapping[Key, str]) -> None:
-        """The display ids for those that wanted one."""
-        self._numbers_of.update(numbers)
-
-    # Incidents.
-
-    def apply(self) -> None:
-        """Apply the events in order; a request with one that cannot be applied fails as a whole."""
-        for index, steps in enumerate(self._steps_of):
-            before = dict(self._incidents) if len(steps) > 1 else None
-            try:
-                for step in steps:
-                    self._apply(step)
-            except Problem as problem:
-                if before is not None:
-                    self._incidents = before
-                self._answers[index] = problem
-                steps.clear()
-        self.steps = [step for steps in self._steps_of for step in steps]
 
     def _apply(self, step: Step) -> None:
         key = _incident_key(step.event)
@@ -260,7 +249,7 @@ class Batch:
             context = Context(self._providers, change.after, tuple(announced))
             base = base_priority(event, change.after)
             step.placed = place(step.decision, context, event_type=event.type, priority=base)
-            if not step.placed and event.type == "incident.created":
+            if not step.placed and event.type == "incident.created" and not silenced(step.decision):
                 step.placed = _to_default(context)
                 step.unrouted = True
             step.deliveries = tuple(self._delivery(step, placed, announced) for placed in step.placed)
@@ -310,10 +299,14 @@ class Batch:
 
 def reopening(event: Event, known: Incident | None) -> Event:
     """The event, as incident.reopened where its sender means that by another incident.created."""
-    again = event.refires and event.type == "incident.created" and known is not None
-    if again and known is not None and known.status in OVER and event.at >= known.changed_at:
+    if known is not None and event.refires and event.type == "incident.created" and known.status in OVER:
         return msgspec.structs.replace(event, type="incident.reopened")
     return event
+
+
+def silenced(decision: Decision) -> bool:
+    """Whether a route that names nobody fired: that nobody hears of it is meant."""
+    return any(not fired.notify and not fired.shadow for fired in decision.fired)
 
 
 def facts_of(event: Event, incident: Incident) -> Facts:

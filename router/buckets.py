@@ -15,6 +15,8 @@ URGENT_RESERVE: Final = 0.2
 """The share of a provider's window that only urgent messages may use, so that a storm cannot fill it."""
 MARGIN: Final = 1.05
 """Windows are kept this much longer than asked: requests do not all travel for the same time."""
+SUM_UP_ABOVE: Final = 20
+"""Above this many waiting in a channel that is held back, they are summed up."""
 UNLIMITED_PER_SECOND: Final = 1000.0
 """Above this rate a window is not worth its bookkeeping."""
 
@@ -81,6 +83,12 @@ class Grant(msgspec.Struct, frozen=True):
     wait: float
     oldest: int
     """How many of those are for what has waited longest: every tenth slot of a channel that is held back."""
+
+    @property
+    def sum_up(self) -> bool:
+        """Whether more waits in the channel than its rate lets through in a reasonable time."""
+        held_back = 0 < self.allowed < self.ask.want
+        return held_back and self.ask.want > SUM_UP_ABOVE and not self.ask.urgent
 
 
 class Buckets:

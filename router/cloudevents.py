@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from router.events import MAX_EVENTS, Event, Origin, malformed, parse_event
+from router.events import MAX_EVENTS, Event, Origin, decoded, parse_event
 from router.problems import FieldError, Invalid
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -29,15 +29,15 @@ def is_cloudevent(content_type: str, headers: Mapping[str, str]) -> bool:
 def parse(body: bytes, content_type: str, headers: Mapping[str, str], origin: Origin) -> tuple[Event, ...]:
     """The events of a request; Invalid names the attribute or field."""
     if content_type.startswith(BATCH):
-        rows = _decode(body)
+        rows = decoded(body)
         if not isinstance(rows, list) or not rows:
             raise Invalid.at("", "a batch must be an array with at least one CloudEvent")
         if len(rows) > MAX_EVENTS:
             raise Invalid.at("", f"the array has {len(rows)} events; send at most {MAX_EVENTS} at once")
         return tuple(_nth(index, row, origin) for index, row in enumerate(rows))
     if content_type.startswith(STRUCTURED):
-        return (_from_envelope(_decode(body), origin),)
-    return (_from_envelope(_binary(headers) | {"data": _decode(body)}, origin),)
+        return (_from_envelope(decoded(body), origin),)
+    return (_from_envelope(_binary(headers) | {"data": decoded(body)}, origin),)
 
 
 def _nth(index: int, row: Any, origin: Origin) -> Event:
@@ -76,7 +76,7 @@ def _data(envelope: Mapping[str, Any]) -> dict[str, Any]:
     data = envelope.get("data")
     if data is None and "data_base64" in envelope:
         try:
-            data = _decode(base64.b64decode(str(envelope["data_base64"]), validate=True))
+            data = decoded(base64.b64decode(str(envelope["data_base64"]), validate=True))
         except binascii.Error:
             raise Invalid.at("data_base64", "is not base64") from None
     if not isinstance(data, dict):
@@ -88,10 +88,3 @@ def _refuse_disagreement(envelope: Mapping[str, Any], data: Mapping[str, Any]) -
     for name in ("id", "type", "time", "source"):
         if data.get(name) is not None and name in envelope and data[name] != envelope[name]:
             raise Invalid.at(f"data.{name}", "differs from the envelope's; leave it out")
-
-
-def _decode(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed(error) from None

@@ -35,6 +35,7 @@ MODES: Final[Mapping[str, str]] = {
 }
 """How an event shows where its incident is already announced; everything else edits in place."""
 
+_LINE_TITLE: Final = 60
 _STEPS: Final[Mapping[str, str]] = {
     "incident.created": "declared",
     "incident.acknowledged": "acknowledged",
@@ -116,6 +117,18 @@ def merged(waiting: Sequence[tuple[Message, str]]) -> Message:
         return newest
     badges = dict.fromkeys(badge for each, _ in waiting for badge in each.badges)
     return msgspec.structs.replace(newest, steps=tuple(text for _, text in waiting), badges=tuple(badges))
+
+
+def summary(waiting: Sequence[Message]) -> Message:
+    """One message that names many incidents, for a channel where more wait than its rate lets through."""
+    lines = [_line(message.incident) for message in waiting if message.incident]
+    return Message(event="summary", headline=f"📚 {len(lines)} incidents at once", text="\n".join(lines))
+
+
+def _line(incident: IncidentCard) -> str:
+    title = incident.title if len(incident.title) <= _LINE_TITLE else incident.title[: _LINE_TITLE - 1] + "…"
+    service = f" · {incident.service[:30]}" if incident.service else ""
+    return f"{incident.id} · {incident.severity} · {incident.status}{service} · {title}"
 
 
 def duration(length: timedelta) -> str:

@@ -29,6 +29,8 @@ TYPES: Final[tuple[str, ...]] = EventType.__args__  # type: ignore[attr-defined]
 SEVERITIES: Final = ("SEV-1", "SEV-2", "SEV-3", "SEV-4")
 STATUSES: Final = ("open", "acknowledged", "resolved", "closed")
 MAX_EVENTS: Final = 1000
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Nothing is older; year 1 is what some senders say when they mean no time, and no zone can convert it."""
 MAX_AHEAD: Final = timedelta(days=1)
 """A time further in the future would keep every later event of its incident from moving the state."""
 
@@ -90,7 +92,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     """The JSON as it came, unknown fields included."""
     refires: bool = False
-    """The sender knows no .reopened: its incident.created reopens an incident that was over."""
+    """The sender knows no .reopened: its incident.created reopens an incident that was over. What it sends
+    comes in order, with times of alerts, which may be older than what people did meanwhile."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +146,7 @@ def parse_event(body: bytes, origin: Origin, *, key: str | None = None) -> Event
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(error) from None
     if _NUL in body:
-        refuse_nul(_decode_any(body))
+        refuse_nul(decoded(body))
     return make(given, body, origin, key=key)
 
 
@@ -157,6 +160,10 @@ def make(
     _check_incident(given)
     if given.time is not None and given.time > origin.received_at + MAX_AHEAD:
         raise Invalid.at("time", "lies more than a day in the future; check the sender's clock")
+    if given.time is not None and given.time < EARLIEST:
+        raise Invalid.at("time", "lies before the year 2000; leave it out where it is not known")
+    if key is not None:
+        _check_length("Idempotency-Key", key, _EVENT_LENGTHS["id"])
     if key is not None and given.id is not None and key != given.id:
         raise Invalid.at("id", "differs from the header Idempotency-Key; send one of the two")
     return Event(
@@ -176,7 +183,15 @@ def make(
 
 def digest(body: bytes) -> bytes:
     """A hash of a JSON text that does not depend on white space or the order of keys."""
-    return blake2b(_encode_sorted(_decode_any(body)), digest_size=16).digest()
+    return blake2b(_encode_sorted(decoded(body)), digest_size=16).digest()
+
+
+def decoded(body: bytes) -> Any:
+    """The whole of a JSON text; Invalid where even a part that nobody reads is malformed: it is stored too."""
+    try:
+        return _decode_any(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed(error) from None
 
 
 def malformed(error: Exception) -> Invalid:
@@ -259,7 +274,7 @@ def _hint(given: str, known: Sequence[str]) -> str:
 
 
 def _keys_at(body: bytes, where: str) -> list[str]:
-    value = _decode_any(body)
+    value = decoded(body)
     for part in filter(None, where.split(".")):
         value = value.get(part) if isinstance(value, dict) else None
     return list(value) if isinstance(value, dict) else []

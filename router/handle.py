@@ -1,6 +1,6 @@
 """The pipeline: events in; incident changes, decisions and deliveries out, in one transaction.
 
-    look up ► fold duplicates ► apply to incidents ► count ► decide ► place ► write ► (commit) ► wake
+    look up ► number ► fold duplicates and apply ► count ► decide ► place ► write ► (commit) ► wake
 
 Everything between the look-up and the write is pure (router/batch.py).
 """
@@ -35,7 +35,6 @@ async def handle(
     async with connection.pipeline(), connection.transaction():
         known = await look_up(connection, requests, directory)
         batch = Batch(requests, known, rule_set, engine, directory.providers)
-        batch.fold()
         await reserve_numbers(connection, batch)
         batch.apply()
         await look_up_counts(connection, batch)

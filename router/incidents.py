@@ -68,13 +68,16 @@ class Change(msgspec.Struct, frozen=True):
 def apply(known: Incident | None, event: Event, *, new_id: str, display_id: str) -> Change:
     """The change that an event makes.
 
-    Only an event that is not older than the newest one moves the state; leaving resolved or closed needs
-    incident.reopened. An unknown incident is created by whatever event comes first, as long as that says
-    title and severity. `new_id` and `display_id` are for a new incident. Raises Invalid.
+    Only an event that is not older than the newest one moves the state, unless its sender's order is that
+    of arrival; leaving resolved or closed needs incident.reopened. Deadlines (sla.*) move nothing. An
+    unknown incident is created by whatever event comes first, as long as that says title and severity.
+    `new_id` and `display_id` are for a new incident. Raises Invalid.
     """
     if known is None:
         return Change(None, _first(event, new_id, display_id), late=False)
-    if event.at < known.changed_at:
+    if event.type.startswith("sla."):
+        return Change(known, known, late=False)
+    if event.at < known.changed_at and not event.refires:
         return Change(known, _fill_from_late(known, event), late=True)
     return Change(known, _moved(known, event), late=False)
 
@@ -118,7 +121,7 @@ def _moved(known: Incident, event: Event) -> Incident:
     moved = msgspec.structs.replace(
         known,
         **named,
-        changed_at=event.at,
+        changed_at=max(event.at, known.changed_at),
         created_seen=known.created_seen or event.type == "incident.created",
     )
     return _with_status(moved, _next_status(known.status, event), event.at)

@@ -19,7 +19,7 @@ from router import metrics
 from router.batch import Request, Result
 from router.events import Event
 from router.handle import handle
-from router.problems import Problem, Unavailable
+from router.problems import Invalid, Problem, Unavailable
 from router.providers import Directory
 from router.store import connect_options, statement
 from router.store.database import AWAY, FULL, Connection
@@ -33,6 +33,14 @@ MAX_WAITING: Final = 20_000
 """Requests beyond this are refused at once: a clear refusal is better than an answer that never comes."""
 
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+_RACES: Final = (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected)
+"""Another process stored the same key or shown id, or took the same rows, at the same time."""
+_TOO_MUCH: Final = (
+    psycopg.DataError,
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+)
+"""A value that the database cannot hold. Some of these are OperationalErrors, though nothing is away."""
 _log = structlog.get_logger()
 
 Answer = asyncio.Future[tuple[Result, ...]]
@@ -91,13 +99,15 @@ class Ingest:
             taken.append(self._waiting.popleft())
         return taken
 
-    async def _commit(self, group: Sequence[tuple[Request, Answer]]) -> None:
+    async def _commit(self, group: Sequence[tuple[Request, Answer]], *, again: bool = True) -> None:
         try:
             lanes = await self._handle(group)
+        except (*_RACES, *_TOO_MUCH) as error:
+            await self._split(group, error, again=again)
         except _AWAY as error:
             await self._away(group, error)
         except Exception as error:
-            await self._split(group, error)
+            await self._split(group, error, again=False)
         else:
             if lanes:
                 await self._waker.wake()
@@ -118,16 +128,19 @@ class Ingest:
             metrics.DECISION_SECONDS.observe(seconds)
         return handled.lanes
 
-    async def _split(self, group: Sequence[tuple[Request, Answer]], error: Exception) -> None:
+    async def _split(self, group: Sequence[tuple[Request, Answer]], error: Exception, *, again: bool) -> None:
         if len(group) > 1:
             middle = len(group) // 2
             await self._commit(group[:middle])
             await self._commit(group[middle:])
             return
+        if again and isinstance(error, _RACES):
+            await self._commit(group, again=False)  # what the other process stored is seen now
+            return
         _log.error("event_failed", error=type(error).__name__, exc_info=not isinstance(error, psycopg.Error))
         answer = group[0][1]
         if not answer.done():
-            answer.set_exception(Problem("the event could not be handled; nothing was stored"))
+            answer.set_exception(_refusal(error))
 
     async def _away(self, group: Sequence[tuple[Request, Answer]], error: Exception) -> None:
         full = isinstance(error, psycopg.errors.DiskFull)
@@ -157,6 +170,12 @@ class Ingest:
             },
         )
         self._kept_rule_set = rule_set.hash
+
+
+def _refusal(error: Exception) -> Problem:
+    if isinstance(error, _TOO_MUCH):
+        return Invalid.at("", "holds a value that the database cannot keep; nothing was stored")
+    return Problem("the event could not be handled; nothing was stored")
 
 
 def _count(request: Request, result: tuple[Result, ...] | Exception) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,6 +12,9 @@ from adapters.contract import Message
 from router import compose
 from router.buckets import Grant
 from router.store import Store
+
+SUMMARY_SIZE: Final = 25
+"""Incidents that one summary names: their lines fit every platform's limits."""
 
 _decode_message = msgspec.json.Decoder(Message).decode
 
@@ -52,23 +55,26 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
     head: Claimed
     behind: tuple[Claimed, ...] = ()
+    summed_up: tuple[Group, ...] = ()
+    """The groups of other incidents that this one's message names too."""
 
     @property
     def all(self) -> tuple[Claimed, ...]:
         """Head first, in order."""
-        return (self.head, *self.behind)
+        return (self.head, *self.behind, *(each for group in self.summed_up for each in group.all))
 
     @property
     def message(self) -> Message:
         """The one message that shows them all."""
-        return compose.merged([(each.message, each.step) for each in self.all])
+        own = compose.merged([(each.message, each.step) for each in (self.head, *self.behind)])
+        return compose.summary([own, *(group.message for group in self.summed_up)]) if self.summed_up else own
 
     @property
     def mode(self) -> str:
         """How to send it: without an announcement there is nothing to edit or answer."""
         if self.head.announced is None:
             return "post"
-        modes = {each.mode for each in self.all}
+        modes = {each.mode for each in (self.head, *self.behind)}
         if modes <= {"edit"}:
             return "edit"
         if modes <= {"reply"}:
@@ -114,7 +120,10 @@ class Outbox:
         return [Ready(**row) for row in await self._store.rows("outbox.ready")]
 
     async def claim(self, grants: Sequence[Grant], leases: Mapping[str, float]) -> list[Group]:
-        """Claim at most what was granted; `leases` is seconds by provider."""
+        """Claim what was granted; `leases` is seconds by provider.
+
+        A grant that is to be summed up may bring more groups than it allows messages: see `summed_up`.
+        """
         wanted = [row for grant in grants for row in _wanted(grant)]
         if not wanted:
             return []
@@ -145,7 +154,8 @@ class Outbox:
     async def release(self, groups: Sequence[Group]) -> None:
         """Give back what was claimed and not begun."""
         given = [each.id for group in groups for each in group.all]
-        await self._store.run("outbox.release", {"ids": given, "owner": self._owner})
+        if given:
+            await self._store.run("outbox.release", {"ids": given, "owner": self._owner})
 
     async def next_due(self) -> float | None:
         """Seconds until something that waits becomes due; None when nothing waits."""
@@ -153,7 +163,28 @@ class Outbox:
         return row["seconds"] if row else None
 
 
+def summed_up(groups: Sequence[Group], allowed: int) -> tuple[list[Group], list[Group]]:
+    """What to send of one channel's groups with `allowed` messages, and what to give back.
+
+    Announcements that are not urgent and were never tried become one message that names them all.
+    """
+    chosen, rest = list(groups[:allowed]), groups[allowed:]
+    if not rest or not chosen or not _can_be_summed_up(chosen[-1]):
+        return chosen, list(rest)
+    others = tuple(group for group in rest if _can_be_summed_up(group))
+    chosen[-1] = msgspec.structs.replace(chosen[-1], summed_up=others)
+    return chosen, [group for group in rest if not _can_be_summed_up(group)]
+
+
+def _can_be_summed_up(group: Group) -> bool:
+    head = group.head
+    fresh = head.announced is None and not head.uncertain and head.incident_id is not None
+    return fresh and all(each.priority > 0 for each in group.all)
+
+
 def _wanted(grant: Grant) -> list[tuple[str, str, int, bool]]:
+    if grant.sum_up:
+        return [(grant.ask.provider, grant.ask.channel, grant.allowed + SUMMARY_SIZE, False)]
     first = grant.allowed - grant.oldest
     rows = [(grant.ask.provider, grant.ask.channel, first, False)] if first > 0 else []
     if grant.oldest:

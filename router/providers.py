@@ -108,7 +108,10 @@ class Providers:
     async def update(
         self, name: str, config: Mapping[str, Any], *, active: bool | None, actor: str
     ) -> Provider:
-        """Merge `config` into a provider's; null removes a key. A changed address needs its secret again."""
+        """Merge `config` into a provider's; null removes a key. A changed address needs its secret again.
+
+        What failed within the last hour for want of a valid token or a reachable channel is tried again.
+        """
         known = await self.get(name)
         old = msgspec.to_builtins(known.config)
         self._require_secrets_with_bases(known, old, config)

@@ -9,7 +9,18 @@ from typing import Any, Final
 
 import msgspec
 
-from router.events import Event, EventIn, IncidentIn, Origin, invalid_shape, make, malformed, refuse_nul
+from router.events import (
+    Event,
+    EventIn,
+    IncidentIn,
+    Origin,
+    decoded,
+    digest,
+    invalid_shape,
+    make,
+    malformed,
+    refuse_nul,
+)
 from router.problems import Invalid
 from router.store import Store
 
@@ -85,7 +96,7 @@ def alertmanager(body: bytes, origin: Origin, source: Source) -> tuple[Event, ..
         raise invalid_shape(error, body) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(error) from None
-    refuse_nul(msgspec.json.decode(body))
+    refuse_nul(decoded(body))
     if webhook.version != "4":
         raise Invalid.at("version", f"is `{webhook.version[:20]}`; version 4 is understood")
     if not webhook.alerts:
@@ -161,7 +172,9 @@ def _event(
             labels={key[:200]: value[:1000] for key, value in list(labels.items())[:64]},
         ),
     )
-    return make(given, msgspec.json.encode(given), origin, refires=True)
+    event = make(given, msgspec.json.encode(given), origin, refires=True)
+    # A repeat may bring other texts (values in annotations, a changed severity_map): it is a repeat still.
+    return msgspec.structs.replace(event, digest=digest(msgspec.json.encode(given.id)))
 
 
 def severity(word: str | None, source: Source) -> str:
@@ -252,7 +265,7 @@ def decode_pagerduty(body: bytes) -> PagerDutyEvent:
 
 def pagerduty(given: PagerDutyEvent, body: bytes, origin: Origin, source: Source) -> tuple[Event, str]:
     """The event, and the dedup_key to answer with."""
-    refuse_nul(msgspec.json.decode(body))
+    refuse_nul(decoded(body))
     key = given.dedup_key or _short(body.decode("utf-8", "replace") + str(origin.received_at))
     external = key if len(key) <= 200 and key.isprintable() else _short(key)
     payload = given.payload

@@ -92,6 +92,16 @@ def _copy(row: Mapping[str, Any], address: Address, message: Message) -> Deliver
 async def _write(connection: Connection, copies: list[dict[str, Any]], done: list[str]) -> None:
     await connection.execute(statement("outbox.add"), {"deliveries": msgspec.json.encode(copies).decode()})
     await connection.execute(statement("outbox.fell_back"), {"ids": done})
+    await connection.execute(
+        statement("audit.add"),
+        {
+            "actor": "sweep",
+            "action": "delivery.fallback",
+            "subject": ", ".join(done),
+            "outcome": f"{len(copies)} sent another way" if copies else "no fallback is configured",
+            "data": "{}",
+        },
+    )
 
 
 async def forget_keys(store: Store) -> int:

@@ -7,6 +7,7 @@ that is lost costs at most a sweep (router/sweep.py): the outbox in Postgres is 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Final
 
 import redis as sync_redis
@@ -20,6 +21,9 @@ QUEUE: Final = "im"
 DRAIN: Final = "worker.jobs.drain"
 """Queued job names are an interface: renaming one strands jobs."""
 JOB_SECONDS: Final = 180
+PATIENCE_SECONDS: Final = 1.0
+"""Redis may hang rather than be away: nobody's answer waits longer for a wake-up, nor soon again."""
+PAUSE_SECONDS: Final = 5.0
 _QUEUED: Final = "im:drain-queued"
 
 _log = structlog.get_logger()
@@ -32,14 +36,20 @@ class Waker:
         self._redis = redis
         self._queue = Queue(QUEUE, connection=sync_redis.Redis.from_url(redis_url))
         self._quiet = False
+        self._not_before = 0.0
 
     async def wake(self) -> None:
-        """Wake a running drain, or queue one."""
+        """Wake a running drain, or queue one; what Redis does not take in time is left to the sweep."""
+        if time.monotonic() < self._not_before:
+            return
         try:
-            if not await self._redis.publish(CHANNEL, b"1"):
-                await self.start_drain()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                if not await self._redis.publish(CHANNEL, b"1"):
+                    await self.start_drain()
             self._quiet = False
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError) as error:  # TimeoutError is an OSError
+            if isinstance(error, TimeoutError):
+                self._not_before = time.monotonic() + PAUSE_SECONDS
             if not self._quiet:
                 _log.warning("wake_failed", error=type(error).__name__)
             self._quiet = True

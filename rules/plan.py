@@ -26,12 +26,14 @@ import msgspec
 from rules.conditions import MAX_COUNT
 from rules.evaluate import getter, test_of
 from rules.facts import Facts
-from rules.model import All, AnyOf, Condition, Leaf, Route
+from rules.model import All, Condition, Leaf, Route
 
 MAX_RULES: Final = 25
 MAX_LEAVES: Final = 60
 ROUTE_LEAVES: Final = 16
 """Leaf conditions of one route after its alternatives are written out; larger parts become a truth."""
+ROUTE_ENTRIES: Final = 24
+"""Entries of one route's expression; durable-rules refuses 32, those of the guard included (error 113)."""
 SHORT_LIST: Final = 4
 """Values of an any-of that durable-rules compares itself; longer lists become a truth."""
 
@@ -124,48 +126,67 @@ class Truth(msgspec.Struct, frozen=True):
 
 
 class Every(msgspec.Struct, frozen=True):
-    """`All`, of parts ready for durable-rules."""
+    """`All` of parts that durable-rules tests; `condition` is what they mean together."""
 
     parts: tuple[Ready, ...]
+    condition: Condition
 
 
 class Some(msgspec.Struct, frozen=True):
-    """`AnyOf`, of parts ready for durable-rules."""
+    """`AnyOf` of parts that durable-rules tests; `condition` is what they mean together."""
 
     parts: tuple[Ready, ...]
+    condition: Condition
 
 
 Ready = Leaf | Truth | Every | Some
 
 
 def shrink(condition: Condition) -> Ready:
-    """The condition within ROUTE_LEAVES: the largest parts are given to Python until it fits."""
+    """The condition as durable-rules can hold it: its largest parts are given to Python until it fits."""
     ready = _ready(condition)
-    while size(ready) > ROUTE_LEAVES:
-        assert isinstance(ready, Every | Some)
-        assert isinstance(condition, All | AnyOf)
-        sizes = [size(part) for part in ready.parts]
-        if max(sizes) == 1:  # many leaves side by side
-            return Truth(condition)
-        largest = sizes.index(max(sizes))
-        parts = (*ready.parts[:largest], Truth(condition.parts[largest]), *ready.parts[largest + 1 :])
-        ready = type(ready)(parts)
+    while not isinstance(ready, Leaf | Truth) and not _fits(ready):
+        weights = [(size(part), entries(part)) for part in ready.parts]
+        if max(weights) == (1, 1):  # nothing but single tests, too many of them
+            return Truth(ready.condition)
+        largest = weights.index(max(weights))
+        parts = [_folded(part) if at == largest else part for at, part in enumerate(ready.parts)]
+        ready = type(ready)(tuple(parts), ready.condition)
     return ready
 
 
+def _fits(ready: Ready) -> bool:
+    return size(ready) <= ROUTE_LEAVES and entries(ready) <= ROUTE_ENTRIES
+
+
+def _folded(ready: Ready) -> Truth:
+    return ready if isinstance(ready, Truth) else Truth(ready if isinstance(ready, Leaf) else ready.condition)
+
+
 def _ready(condition: Condition) -> Ready:
+    """Groups of one are replaced by it, and groups within groups of their kind are dissolved."""
     if isinstance(condition, Leaf):
         return _ready_leaf(condition)
-    parts = tuple(_ready(part) for part in condition.parts)
-    return Every(parts) if isinstance(condition, All) else Some(parts)
+    kind = Every if isinstance(condition, All) else Some
+    inner = [_ready(part) for part in condition.parts]
+    parts = [part for one in inner for part in (one.parts if isinstance(one, kind) else (one,))]
+    return parts[0] if len(parts) == 1 else kind(tuple(parts), condition)
 
 
 def _ready_leaf(leaf: Leaf) -> Ready:
     if leaf.op == "any_of" and isinstance(leaf.value, tuple) and len(leaf.value) <= SHORT_LIST:
         one_each = tuple(Leaf(leaf.field, "equals", value, leaf.negated) for value in leaf.value)
-        return Every(one_each) if leaf.negated else Some(one_each)
+        kind = Every if leaf.negated else Some
+        return one_each[0] if len(one_each) == 1 else kind(one_each, leaf)
     numeric = leaf.field.startswith("recent.") and (leaf.op, leaf.negated) in _NUMBER_OPS
     return leaf if leaf.op == "equals" or numeric else Truth(leaf)
+
+
+def entries(ready: Ready) -> int:
+    """Entries in the rule's expression: each test, and the beginning and end of each group."""
+    if isinstance(ready, Leaf):
+        return 4 if ready.op in ("lt", "lte") else 1
+    return 1 if isinstance(ready, Truth) else 2 + sum(entries(part) for part in ready.parts)
 
 
 def size(ready: Ready) -> int:

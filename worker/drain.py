@@ -24,8 +24,8 @@ from redis.asyncio import Redis
 from adapters.contract import DeliveryError, Limits, Reason
 from router import metrics, retry
 from router.adapting import Adapters
-from router.buckets import Ask, Buckets
-from router.outbox import Announced, Group, Outbox, Outcome, Ready
+from router.buckets import Ask, Buckets, Grant
+from router.outbox import Announced, Group, Outbox, Outcome, Ready, summed_up
 from router.problems import Problem
 from router.providers import Directory
 from router.sending import Sent, send
@@ -128,7 +128,7 @@ class Drain:
         asks = self._asks(await self._outbox.ready())
         grants = await self._buckets.take(asks)
         self._wait = min([_LONGEST_WAIT, *(g.wait for g in grants if g.wait > 0)])
-        groups = await self._outbox.claim([g for g in grants if g.allowed], self._leases())
+        groups = await self._claim([grant for grant in grants if grant.allowed])
         leases = self._leases()
         for group in groups:
             self._start(
@@ -137,6 +137,17 @@ class Drain:
         if len(groups) >= CLAIMED_PER_PROVIDER:
             await self._waker.start_drain()
         return bool(groups)
+
+    async def _claim(self, grants: Sequence[Grant]) -> list[Group]:
+        claimed = await self._outbox.claim(grants, self._leases())
+        for grant in grants:
+            if grant.sum_up:
+                place = (grant.ask.provider, grant.ask.channel)
+                here = [g for g in claimed if (g.head.provider, g.head.channel) == place]
+                chosen, back = summed_up(here, grant.allowed)
+                await self._outbox.release(back)
+                claimed = [g for g in claimed if g not in here] + chosen
+        return claimed
 
     def _asks(self, ready: Sequence[Ready]) -> list[Ask]:
         """What to ask the buckets for: urgent channels first, no provider above its share of the slots."""
@@ -225,7 +236,7 @@ class Drain:
             for each in group.all
         ]
         announced = None
-        if head.incident_id and sent.announces:
+        if head.incident_id and sent.announces and not group.summed_up:
             announced = Announced(
                 incident_id=head.incident_id,
                 provider=head.provider,

@@ -142,7 +142,9 @@ class _Supervisor:
         environ = {**os.environ, **environment(settings), "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         me = [sys.executable, "-m"]
         self._roles = [Role("api", [*me, "api.http"], environ)]
-        self._roles += [Role(f"worker-{n}", [*me, "worker", "worker"], environ) for n in range(1, workers + 1)]
+        self._roles += [
+            Role(f"worker-{n}", [*me, "worker", "worker"], environ) for n in range(1, workers + 1)
+        ]
         self._roles.append(Role("ticker", [*me, "worker", "ticker"], environ))
 
     def run(self, prepared: Prepared) -> None:

@@ -91,7 +91,9 @@ def _configuration(platform: str, text: str | None) -> dict[str, Any]:
     if sys.stdin.isatty():
         return asked(found)
     if found.config.REQUIRED:
-        raise click.UsageError("nobody is here to answer; give the configuration with `--config @file` or `-`")
+        raise click.UsageError(
+            "nobody is here to answer; give the configuration with `--config @file` or `-`"
+        )
     return {}
 
 

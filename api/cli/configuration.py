@@ -1,4 +1,4 @@
-"""Providers' configuration as a person gives it: JSON in an argument, a file or stdin, or answers to prompts."""
+"""A provider's configuration as a person gives it: JSON (in place, a file, stdin) or answers to prompts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from api.cli.errors import WRONG_USAGE, CliError
 
 if TYPE_CHECKING:
+    from adapters.config import ProviderConfig
     from adapters.contract import Platform
 
 _SEVERITIES: Final = ("SEV-1", "SEV-2", "SEV-3", "SEV-4")
@@ -39,7 +40,7 @@ def given(text: str) -> dict[str, Any]:
 
 def asked(platform: Platform) -> dict[str, Any]:
     """The configuration by prompts; secrets are not echoed. Empty answers are left out."""
-    kind = platform.config
+    kind: type[ProviderConfig] = platform.config
     config: dict[str, Any] = {}
     for name in dict.fromkeys((*kind.SECRETS, *kind.REQUIRED)):
         _ask(config, platform.name, name, secret=name in kind.SECRETS, required=name in kind.REQUIRED)
@@ -57,7 +58,7 @@ def _ask(config: dict[str, Any], platform: str, name: str, *, secret: bool, requ
     label = _EXAMPLES.get((platform, name)) or _LABELS.get(name) or name.replace("_", " ").capitalize()
     hint = "" if required else " (Enter for none)"
     default = None if required else ""
-    answer = click.prompt(label + hint, hide_input=secret, default=default, show_default=False).strip()
+    answer = str(click.prompt(label + hint, hide_input=secret, default=default, show_default=False)).strip()
     if answer:
         config[name] = answer
 

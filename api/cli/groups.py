@@ -56,7 +56,7 @@ class LazyGroup(Group):
         assert isinstance(command, click.Command)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         sections: dict[str, list[tuple[str, str]]] = {}
         for entry in self._entries.values():
             sections.setdefault(entry.section, []).append((entry.name, entry.help))

@@ -21,10 +21,15 @@ def help_command(ctx: click.Context, command: tuple[str, ...]) -> None:
       im help chatops add
     """
     root = ctx.find_root()
-    shown, found = click.Context(root.command, info_name="im"), root.command
+    shown, found = (
+        click.Context(root.command, info_name="im", help_option_names=ctx.help_option_names),
+        root.command,
+    )
     for name in command:
         if not isinstance(found, click.Group):
-            raise CliError(f"`{shown.command_path}` has no commands below it; see `{shown.command_path} --help`")
+            raise CliError(
+                f"`{shown.command_path}` has no commands below it; see `{shown.command_path} --help`"
+            )
         _, below, _ = found.resolve_command(shown, [name])
         assert below is not None
         shown, found = click.Context(below, info_name=below.name, parent=shown), below

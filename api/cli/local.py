@@ -6,7 +6,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import Any, Final, cast
 
 import httpx
 import msgspec
@@ -87,7 +87,7 @@ async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         token = secrets.token_urlsafe(32)
         built.parts.access.trust(token, CALLER)
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(create_app(built)),
+            transport=httpx.ASGITransport(cast("Any", create_app(built))),
             base_url="http://localhost",
             headers={"authorization": f"Bearer {token}"},
             timeout=None,  # noqa: S113  it calls functions, not a network

@@ -70,10 +70,8 @@ def _become(role: str, *arguments: str) -> None:
     """Replace this process, so that signals reach the role itself."""
     from router.settings import ROOT, environment  # noqa: PLC0415
 
-    if role == "serve":
-        environ = dict(os.environ)
-    else:
-        environ = {**os.environ, **environment(_settings())}
+    settings = {} if role == "serve" else environment(_settings())
+    environ = {**os.environ, **settings}
     paths = [str(ROOT), *filter(None, [environ.get("PYTHONPATH")])]
     environ["PYTHONPATH"] = os.pathsep.join(paths)
     os.execve(sys.executable, [sys.executable, "-m", "worker", role, *arguments], environ)  # noqa: S606

@@ -40,7 +40,12 @@ class Api:
         return self.call("POST", path, body=body, query=query)
 
     def call(
-        self, method: str, path: tuple[str, ...], *, body: object = None, query: dict[str, object] | None = None
+        self,
+        method: str,
+        path: tuple[str, ...],
+        *,
+        body: object = None,
+        query: dict[str, object] | None = None,
     ) -> Any:
         """One call; the decoded JSON of the answer, None where it has none."""
         address = "/api/v1/" + "/".join(quote(part, safe="") for part in path)
@@ -64,7 +69,9 @@ def settings_or_fail() -> Settings:
     except SettingsError as error:
         raise CliError(str(error)) from None
     if settings.url and not settings.token:
-        raise CliError("IM_URL is set but IM_TOKEN is not; set it to a token that `im tokens create` made there")
+        raise CliError(
+            "IM_URL is set but IM_TOKEN is not; set it to a token that `im tokens create` made there"
+        )
     return settings
 
 
@@ -86,12 +93,16 @@ def _remote(settings: Settings) -> Iterator[Api]:
 def _local(settings: Settings) -> Iterator[Api]:
     from api.cli import local  # noqa: PLC0415
 
-    with local.explained(), local.endpoints(settings) as (effective, alone):
-        with asyncio.Runner() as runner, _closing(runner) as stack:
-            runner.run(local.prepared(settings, effective))
-            client = runner.run(stack.enter_async_context(local.client(effective)))
-            with Sender(effective) as sender:
-                yield Api(client, runner, sender=sender, alone=alone)
+    with (
+        local.explained(),
+        local.endpoints(settings) as (effective, alone),
+        asyncio.Runner() as runner,
+        _closing(runner) as stack,
+        Sender(effective) as sender,
+    ):
+        runner.run(local.prepared(settings, effective))
+        client = runner.run(stack.enter_async_context(local.client(effective)))
+        yield Api(client, runner, sender=sender, alone=alone)
 
 
 @contextmanager

@@ -23,7 +23,9 @@ _SEVERITIES: Final = ("SEV-1", "SEV-2", "SEV-3", "SEV-4")
 @click.option("--title", default="", help="For an incident that is not known.")
 @click.option("--message", "text", default="", help="A text to go with it.")
 @json_option
-def notify(name: str, incident: str, kind: str, severity: str, title: str, text: str, as_json: bool) -> None:
+def notify(
+    *, name: str, incident: str, kind: str, severity: str, title: str, text: str, as_json: bool
+) -> None:
     """Send a notification of INCIDENT through the provider NAME; of an unknown one, marked TEST.
 
     Waits up to 10 seconds for the outcome.
@@ -33,7 +35,11 @@ def notify(name: str, incident: str, kind: str, severity: str, title: str, text:
       im chatops notify company-slack INC-12345
     """
     data = {"severity": severity, "title": title, "message": text}
-    body = {"type": kind, "incident_id": incident, "data": {key: value for key, value in data.items() if value}}
+    body = {
+        "type": kind,
+        "incident_id": incident,
+        "data": {key: value for key, value in data.items() if value},
+    }
     with api() as server:
         answer = server.post("chatops", "providers", name, "notify", body=body)
         report(server, answer, as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Router, get, post
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from api.http.context import Call, caller, context_of
 from router import deliveries
@@ -16,7 +16,11 @@ OnlyState = Annotated[str, QueryParameter(name="state")]
 
 @get("/api/v1/deliveries", summary="List deliveries")
 async def list_deliveries(
-    request: Call, only: OnlyState = "", provider: str = "", incident: str = "", limit: int = 50
+    request: Call,
+    only: OnlyState = "",
+    provider: FromQuery[str] = "",
+    incident: FromQuery[str] = "",
+    limit: FromQuery[int] = 50,
 ) -> list[dict[str, Any]]:
     """The newest first."""
     await caller(request, "analytics:read")
@@ -30,14 +34,14 @@ async def list_deliveries(
 
 
 @get("/api/v1/deliveries/{delivery_id:str}", summary="Show a delivery with every attempt")
-async def show_delivery(request: Call, delivery_id: str) -> dict[str, Any]:
+async def show_delivery(request: Call, delivery_id: FromPath[str]) -> dict[str, Any]:
     """One delivery."""
     await caller(request, "analytics:read")
     return await deliveries.one(context_of(request).parts.store, delivery_id)
 
 
 @post("/api/v1/deliveries/{delivery_id:str}/retry", status_code=202, summary="Try a delivery again now")
-async def retry_delivery(request: Call, delivery_id: str) -> dict[str, Any]:
+async def retry_delivery(request: Call, delivery_id: FromPath[str]) -> dict[str, Any]:
     """For failed, expired and waiting ones."""
     await caller(request, "admin")
     parts = context_of(request).parts

@@ -28,7 +28,7 @@ async def post_events(request: Call) -> Response[bytes]:
     principal = await caller(request, "events:write")
     body = await request.body()
     origin = Origin(source=principal.source, received_at=now())
-    kind = request.headers.get("content-type", "")
+    kind = request.headers.get("content-type", "").lower()
     if cloudevents.is_cloudevent(kind, request.headers):
         events = cloudevents.parse(body, kind, request.headers, origin)
     else:
@@ -49,20 +49,22 @@ async def post_alertmanager(request: Call) -> Response[bytes]:
 @post("/v2/enqueue", status_code=202, summary="Accept a PagerDuty Events API v2 event")
 async def post_pagerduty(request: Call) -> Response[bytes]:
     """`routing_key` is an events:write token; the answer has PagerDuty's shape."""
-    body = await request.body()
-    given = senders.decode_pagerduty(body)
     try:
-        principal = await context_of(request).parts.access.recognise(given.routing_key)
-        principal.require("events:write")
-    except (Unauthorized, Forbidden) as problem:
-        return Response(
-            _encode(
-                {"status": "invalid event", "message": "Event object is invalid", "errors": [problem.detail]}
-            ),
-            status_code=400,
-            media_type="application/json",
+        key = await _enqueue(request, await request.body())
+    except (Invalid, Unauthorized, Forbidden) as problem:
+        return _pagerduty(
+            400, status="invalid event", message="Event object is invalid", errors=[problem.detail]
         )
-    source = await senders.source(context_of(request).parts.store, principal.source)
+    return _pagerduty(202, status="success", message="Event processed", dedup_key=key)
+
+
+async def _enqueue(request: Call, body: bytes) -> str:
+    """Submit a PagerDuty event; its dedup_key."""
+    parts = context_of(request).parts
+    given = senders.decode_pagerduty(body)
+    principal = await parts.access.recognise(given.routing_key)
+    principal.require("events:write")
+    source = await senders.source(parts.store, principal.source)
     event, key = senders.pagerduty(given, body, Origin(source=source.name, received_at=now()), source)
     try:
         await _submit(request, (event,))
@@ -70,8 +72,11 @@ async def post_pagerduty(request: Call) -> Response[bytes]:
         # PagerDuty takes an acknowledge or resolve of what it does not know, and so do its senders' scripts.
         if given.payload is not None:
             raise
-    answer: dict[str, Any] = {"status": "success", "message": "Event processed", "dedup_key": key}
-    return Response(_encode(answer), status_code=202, media_type="application/json")
+    return key
+
+
+def _pagerduty(status_code: int, **answer: Any) -> Response[bytes]:
+    return Response(_encode(answer), status_code=status_code, media_type="application/json")
 
 
 async def _submit(request: Call, events: tuple[Event, ...]) -> tuple[Result, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Router, delete, get, patch, post
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from adapters import registry
 from adapters.contract import Check, DeliveryError
@@ -65,14 +65,14 @@ async def add_provider(request: Call) -> dict[str, Any]:
 
 
 @get("/api/v1/chatops/providers/{name:str}", summary="Show a provider")
-async def show_provider(request: Call, name: str) -> dict[str, Any]:
+async def show_provider(request: Call, name: FromPath[str]) -> dict[str, Any]:
     """One provider, secrets masked."""
     await caller(request, "admin")
     return describe(await context_of(request).parts.providers.get(name))
 
 
 @patch("/api/v1/chatops/providers/{name:str}", summary="Change a provider")
-async def update_provider(request: Call, name: str) -> dict[str, Any]:
+async def update_provider(request: Call, name: FromPath[str]) -> dict[str, Any]:
     """Merge a configuration, or switch a provider on or off."""
     principal = await caller(request, "admin")
     given = await read(request, ChangedProvider)
@@ -81,7 +81,7 @@ async def update_provider(request: Call, name: str) -> dict[str, Any]:
 
 
 @delete("/api/v1/chatops/providers/{name:str}", status_code=204, summary="Remove a provider")
-async def remove_provider(request: Call, name: str) -> None:
+async def remove_provider(request: Call, name: FromPath[str]) -> None:
     """Remove a provider; what waits for it fails with the reason no_provider."""
     principal = await caller(request, "admin")
     await context_of(request).parts.providers.remove(name, actor=principal.name)
@@ -95,7 +95,7 @@ class Tested(msgspec.Struct, frozen=True):
 
 
 @post("/api/v1/chatops/providers/{name:str}/test", status_code=200, summary="Test a provider's connection")
-async def test_provider(request: Call, name: str) -> Tested:
+async def test_provider(request: Call, name: FromPath[str]) -> Tested:
     """The four lines of `im chatops test`."""
     await caller(request, "admin")
     parts = context_of(request).parts
@@ -113,7 +113,7 @@ class Channel(msgspec.Struct, frozen=True):
 
 
 @get("/api/v1/chatops/providers/{name:str}/channels", summary="List a provider's channels")
-async def list_channels(request: Call, name: str) -> list[Channel]:
+async def list_channels(request: Call, name: FromPath[str]) -> list[Channel]:
     """The channels that the bot sees."""
     await caller(request, "admin")
     parts = context_of(request).parts
@@ -127,7 +127,7 @@ async def list_channels(request: Call, name: str) -> list[Channel]:
 
 
 @get("/api/v1/chatops/providers/{name:str}/health", summary="A provider's health")
-async def show_health(request: Call, name: str) -> Health:
+async def show_health(request: Call, name: FromPath[str]) -> Health:
     """What was delivered lately, what waits, what failed and why."""
     await caller(request, "admin")
     parts = context_of(request).parts
@@ -141,7 +141,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 @post("/api/v1/chatops/providers/{name:str}/notify", status_code=202, summary="Send a notification by hand")
-async def notify(request: Call, name: str, wait: Wait = 0) -> Sent:
+async def notify(request: Call, name: FromPath[str], wait: Wait = 0) -> Sent:
     """The document's body; an unknown incident makes a message marked TEST."""
     await caller(request, "admin")
     given = await read(request, Notice)
@@ -156,7 +156,7 @@ async def notify(request: Call, name: str, wait: Wait = 0) -> Sent:
 
 
 @post("/api/v1/chatops/providers/{name:str}/message", status_code=202, summary="Send a text")
-async def send_message(request: Call, name: str, wait: Wait = 0) -> Sent:
+async def send_message(request: Call, name: FromPath[str], wait: Wait = 0) -> Sent:
     """A text to a channel, or to the default one."""
     await caller(request, "admin")
     given = await read(request, PlainText)
@@ -178,7 +178,9 @@ async def broadcast(request: Call, wait: Wait = 0) -> Sent:
 
 
 @get("/api/v1/chatops/providers/{name:str}/messages", summary="What the sandbox shows")
-async def list_messages(request: Call, name: str, channel: str = "", limit: int = 50) -> list[dict[str, Any]]:
+async def list_messages(
+    request: Call, name: FromPath[str], channel: FromQuery[str] = "", limit: FromQuery[int] = 50
+) -> list[dict[str, Any]]:
     """The messages of a sandbox provider, oldest first."""
     await caller(request, "admin")
     parts = context_of(request).parts

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 from litestar import Router, delete, get, post
+from litestar.params import FromPath, FromQuery
 
 from api.http.bodies import read
 from api.http.context import Call, caller, context_of
@@ -19,7 +21,7 @@ def _limit(limit: int) -> int:
 
 
 @get("/api/v1/events/{event_id:str}", summary="Show an event")
-async def show_event(request: Call, event_id: str) -> dict[str, Any]:
+async def show_event(request: Call, event_id: FromPath[str]) -> dict[str, Any]:
     """By the id that was answered, or by the sender's own."""
     principal = await caller(request, "analytics:read")
     try:
@@ -35,7 +37,7 @@ async def show_event(request: Call, event_id: str) -> dict[str, Any]:
 
 
 @get("/api/v1/decisions/{decision_id:str}", summary="Show a decision with its reasons")
-async def show_decision(request: Call, decision_id: str) -> dict[str, Any]:
+async def show_decision(request: Call, decision_id: FromPath[str]) -> dict[str, Any]:
     """Why each route fired or not, by the rules that were in force then."""
     await caller(request, "analytics:read")
     return await explain.decision(context_of(request).parts.store, checked(decision_id, "decision"))
@@ -43,7 +45,11 @@ async def show_decision(request: Call, decision_id: str) -> dict[str, Any]:
 
 @get("/api/v1/incidents", summary="List incidents")
 async def list_incidents(
-    request: Call, status: str = "open,acknowledged", severity: str = "", service: str = "", limit: int = 100
+    request: Call,
+    status: FromQuery[str] = "open,acknowledged",
+    severity: FromQuery[str] = "",
+    service: FromQuery[str] = "",
+    limit: FromQuery[int] = 100,
 ) -> list[dict[str, Any]]:
     """Open and acknowledged ones unless said otherwise; `status=` lists all."""
     await caller(request, "analytics:read")
@@ -59,7 +65,7 @@ async def list_incidents(
 
 
 @get("/api/v1/incidents/{incident_id:str}", summary="Show an incident")
-async def show_incident(request: Call, incident_id: str) -> dict[str, Any]:
+async def show_incident(request: Call, incident_id: FromPath[str]) -> dict[str, Any]:
     """Its state, and where it is announced."""
     await caller(request, "analytics:read")
     store = context_of(request).parts.store
@@ -71,20 +77,24 @@ async def show_incident(request: Call, incident_id: str) -> dict[str, Any]:
 
 
 @get("/api/v1/incidents/{incident_id:str}/timeline", summary="An incident's timeline")
-async def show_timeline(request: Call, incident_id: str, limit: int = 200) -> list[dict[str, Any]]:
-    """Oldest first."""
+async def show_timeline(
+    request: Call, incident_id: FromPath[str], source: FromQuery[str] = "", limit: FromQuery[int] = 200
+) -> list[dict[str, Any]]:
+    """The newest `limit` entries, oldest first; `source` is a prefix such as `chatops` or `slack`."""
     await caller(request, "analytics:read")
     store = context_of(request).parts.store
     if await store.row("incidents.by_display", {"id": incident_id}) is None:
         raise NotFound(f"there is no incident `{incident_id[:80]}`")
     rows = await store.rows(
-        "incidents.timeline", {"incident": incident_id, "prefix": None, "limit": _limit(limit)}
+        "incidents.timeline", {"incident": incident_id, "prefix": source or None, "limit": _limit(limit)}
     )
     return rows[::-1]
 
 
 @get("/api/v1/timeline", summary="The timeline over all incidents")
-async def list_timeline(request: Call, source: str = "", limit: int = 20) -> list[dict[str, Any]]:
+async def list_timeline(
+    request: Call, source: FromQuery[str] = "", limit: FromQuery[int] = 20
+) -> list[dict[str, Any]]:
     """Newest first; `source` is a prefix such as `chatops` or `slack`."""
     await caller(request, "analytics:read")
     return await context_of(request).parts.store.rows(
@@ -113,8 +123,17 @@ async def validate_rules(request: Call) -> dict[str, Any]:
     return explain.validated(given.files, context_of(request).parts.settings.timezone)
 
 
+@post("/api/v1/rules/reload", status_code=200, summary="Take the rule files into force now")
+async def reload_rules(request: Call) -> dict[str, Any]:
+    """What is in force then; this server's other processes follow within a second."""
+    await caller(request, "admin")
+    live = context_of(request).live
+    await asyncio.to_thread(live.refresh, force=True)
+    return explain.in_force(live)
+
+
 @get("/api/v1/audit", summary="What admins did")
-async def list_audit(request: Call, limit: int = 100) -> list[dict[str, Any]]:
+async def list_audit(request: Call, limit: FromQuery[int] = 100) -> list[dict[str, Any]]:
     """Newest first."""
     await caller(request, "admin")
     return await context_of(request).parts.store.rows("audit.latest", {"limit": _limit(limit)})
@@ -146,7 +165,7 @@ async def create_token(request: Call) -> dict[str, str]:
 
 
 @delete("/api/v1/tokens/{token_id:str}", status_code=204, summary="Revoke a token")
-async def revoke_token(request: Call, token_id: str) -> None:
+async def revoke_token(request: Call, token_id: FromPath[str]) -> None:
     """By id or name; it may be accepted for two more seconds."""
     await caller(request, "admin")
     await context_of(request).parts.access.revoke(token_id)
@@ -201,6 +220,7 @@ ROUTER = Router(
         list_timeline,
         show_rules,
         validate_rules,
+        reload_rules,
         list_audit,
         list_tokens,
         create_token,

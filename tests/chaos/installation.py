@@ -22,7 +22,7 @@ import msgspec
 
 from adapters.config import SEVERITY_KEYS
 from router.servers.layout import layout_of
-from router.servers.processes import processes
+from router.servers.processes import Process, processes
 from router.servers.valkey import is_server
 from tests.fakes.mattermost import make_id
 
@@ -30,7 +30,7 @@ ROOT: Final = Path(__file__).parents[2]
 START_SECONDS: Final = 60.0
 UNTHROTTLED: Final = {"channel_per_second": 100_000, "provider_per_second": 100_000}
 _ROLE_TITLES: Final[Mapping[str, str]] = {
-    "api": " -m api.cli api",
+    "api": " -m api.",
     "worker": " -m worker worker",
     "ticker": " -m worker ticker",
 }
@@ -136,12 +136,13 @@ class Installation:
             return self._postgres()
         if kind == "valkey":
             socket_path = layout_of(self.data_dir).valkey_socket
-            return next((found.pid for found in processes() if is_server(found, socket_path)), None)
-        return self._role(_ROLE_TITLES[kind])
+            return self._child(lambda found: is_server(found, socket_path))
+        return self._child(lambda found: _ROLE_TITLES[kind] in found.title)
 
-    def _role(self, title: str) -> int | None:
+    def _child(self, wanted: Callable[[Process], bool]) -> int | None:
+        """The supervisor's own: what an earlier one left behind ends by itself."""
         supervisor = self.pid_of("supervisor")
-        ours = (found.pid for found in processes() if found.title.endswith(title))
+        ours = (found.pid for found in processes() if wanted(found))
         return next((pid for pid in ours if parent_of(pid) == supervisor), None)
 
     def _postgres(self) -> int | None:

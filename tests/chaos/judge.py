@@ -45,6 +45,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """Incidents whose message does not show their last step in the end."""
     reordered: tuple[str, ...] = ()
     doubled: tuple[str, ...] = ()
+    overwritten: tuple[str, ...] = ()
+    """No fault, but worth knowing: notes that were shown in the announcement alone until an edit replaced it."""
 
     @property
     def lost_or_reordered(self) -> tuple[str, ...]:
@@ -93,26 +95,37 @@ def judge(accepted: Iterable[Accepted], shown: Iterable[Shown]) -> Verdict:
         expected.setdefault(event.incident, []).append(event)
     missing: list[str] = []
     stale: list[str] = []
+    overwritten: list[str] = []
     for incident, events in expected.items():
         stream = streams.get(incident, [])
         missing += _missing(events, stream)
         stale += _stale(events, stream)
+        overwritten += _overwritten(events, stream)
     return Verdict(
         tuple(missing),
         tuple(stale),
         tuple(place for stream in streams.values() for place in _reordered(stream)),
         tuple(place for stream in streams.values() for place in _doubled(stream)),
+        tuple(overwritten),
     )
 
 
 def _missing(events: Sequence[Accepted], stream: Sequence[Shown]) -> Iterator[str]:
-    """Steps that were never shown, and notes that nobody can read any more."""
+    """Steps and notes that were never shown."""
     steps = {step for each in stream for step in each.steps}
-    readable = {step for each in _last_of_each(stream) for step in each.notes}
+    notes = {step for each in stream for step in each.notes}
     for event in events:
         if event.step not in steps:
             yield actor_mark(event.incident, event.step)
-        elif event.noted and event.step not in readable:
+        elif event.noted and event.step not in notes:
+            yield note_mark(event.incident, event.step)
+
+
+def _overwritten(events: Sequence[Accepted], stream: Sequence[Shown]) -> Iterator[str]:
+    shown = {step for each in stream for step in each.notes}
+    readable = {step for each in _last_of_each(stream) for step in each.notes}
+    for event in events:
+        if event.noted and event.step in shown - readable:
             yield note_mark(event.incident, event.step)
 
 

@@ -59,13 +59,12 @@ class Killer:
                 counting.create_task(self._count_in_flight())
 
     async def _kill(self, kind: str) -> None:
-        pid = await self._pid(kind)
-        self.kills.append(Kill(kind, time.monotonic()))
         if kind == "valkey" and not self._valkey_lost:
             self._valkey_lost = True
-            await self._kill_with_data(pid)
+            await self._kill_with_data()
         else:
-            kill(pid)
+            kill(await self._pid(kind))
+        self.kills.append(Kill(kind, time.monotonic()))
 
     async def _pid(self, kind: str) -> int:
         deadline = time.monotonic() + _ABSENT_SECONDS
@@ -74,9 +73,11 @@ class Killer:
             await asyncio.sleep(0.05)
         return pid
 
-    async def _kill_with_data(self, pid: int) -> None:
+    async def _kill_with_data(self) -> None:
         """The supervisor holds its breath, so that the folder goes while nobody uses it."""
-        supervisor = await self._pid("supervisor")
+        while not await asyncio.to_thread(self._installation.ready):
+            await asyncio.sleep(0.1)
+        supervisor, pid = await self._pid("supervisor"), await self._pid("valkey")
         os.kill(supervisor, signal.SIGSTOP)
         try:
             kill(pid)

@@ -57,9 +57,16 @@ def test_an_incident_that_was_never_shown_is_missing_with_all_its_steps() -> Non
     assert judge(ACCEPTED, [post(1, incident=8)]).missing == tuple(actor_mark(7, n) for n in (1, 2, 3, 4))
 
 
-def test_a_note_that_a_later_edit_took_away_is_missing() -> None:
+def test_a_note_that_was_never_shown_is_missing() -> None:
+    silent = [Shown(incident=7, message=e.message, steps=e.steps, root=e.root, edit=e.edit) for e in WELL[:4]]
+    verdict = judge(ACCEPTED, [*silent, *WELL[4:]])
+    assert verdict.missing == (note_mark(7, 3),)
+    assert verdict.overwritten == ()
+
+
+def test_a_note_that_a_later_edit_took_away_is_overwritten_and_not_missing() -> None:
     rest = [each for each in WELL if each.message != "r3"]
-    assert judge(ACCEPTED, rest).missing == (note_mark(7, 3),)
+    assert judge(ACCEPTED, rest) == Verdict(overwritten=(note_mark(7, 3),))
 
 
 def test_a_message_that_does_not_show_the_last_step_is_stale() -> None:

@@ -145,7 +145,7 @@ def _table(plan: Plan, run: Run) -> str:
         f"{client.tries - accepted} tries again, longest gap {max(gaps(client.answered, 0.0)):.1f} s",
         f"{run.deliveries} deliveries, {run.given_up} given up, drained {run.drained:.1f} s after the load",
         *(_kills(kind, run) for kind in KINDS),
-        f"{'platform':12}{'missing':>9}{'stale':>9}{'reordered':>11}{'doubled':>9}{'in flight':>11}",
+        f"{'platform':12}{'missing':>9}{'stale':>9}{'reordered':>11}{'doubled':>9}{'in flight':>11}{'overwritten':>13}",
         *(_line(platform, verdict, run.killer) for platform, verdict in run.verdicts.items()),
     ]
     return "\n".join(rows)
@@ -172,7 +172,7 @@ def _line(platform: str, verdict: Verdict, killer: Killer) -> str:
     counts = (verdict.missing, verdict.stale, verdict.reordered, verdict.doubled)
     widths = (9, 9, 11, 9)
     cells = "".join(f"{len(found):>{width}}" for found, width in zip(counts, widths, strict=True))
-    return f"{platform:12}{cells}{len(killer.in_flight[platform]):>11}"
+    return f"{platform:12}{cells}{len(killer.in_flight[platform]):>11}{len(verdict.overwritten):>13}"
 
 
 def test_the_moments_of_the_kills_depend_on_the_seed_alone() -> None:

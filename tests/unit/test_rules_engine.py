@@ -21,7 +21,7 @@ from rules.evaluate import matching
 from rules.facts import Facts
 from rules.load import RuleFilesError, parse_texts
 from rules.model import All, AnyOf, Leaf, Route, RuleSet
-from rules.plan import MAX_LEAVES, MAX_RULES, ROUTE_LEAVES, needed, plan, shrink, size
+from rules.plan import MAX_LEAVES, MAX_RULES, ROUTE_ENTRIES, ROUTE_LEAVES, entries, needed, plan, shrink, size
 from rules.samples import samples
 
 AT = datetime(2026, 1, 5, 10, tzinfo=UTC)
@@ -169,11 +169,22 @@ def test_many_distinct_conditions_do_not_hang() -> None:
         {"any": [{"all": [{f"labels.{n}-{m}": "a"} for m in range(10)]} for n in range(10)]},
         {"all": [{f"labels.{n}": {"exists": True}} for n in range(70)]},
         {"not": {"all": [{"any": [{"title": str(n)}, {"team": str(n)}]} for n in range(9)]}},
+        {
+            "any": [{"all": [{"title": str(n)}, {"team": str(n)}]} for n in range(8)]
+        },  # many groups, few leaves
+        {"all": [{"recent.c": {"lt": 3, "gt": 1}}, *[{"recent.c": {"lte": n}} for n in range(7)]]},
+        {
+            "all": [
+                {"any": [{"all": [{"any": [{"team": "a"}, {"title": "b"}]}, {"user": "c"}]}, {"team": "d"}]}
+            ]
+            * 2
+        },
     ],
 )
 def test_a_condition_of_any_size_fits(condition: dict[str, Any]) -> None:
     rule_set = rules(condition, {"title": "1"})
     assert size(shrink(rule_set.routes[0].when)) <= ROUTE_LEAVES
+    assert entries(shrink(rule_set.routes[0].when)) <= ROUTE_ENTRIES
     agrees(rule_set)
 
 

@@ -88,7 +88,7 @@ FROM deliveries WHERE state IN ('pending', 'retrying') AND not_before > now()
 -- name: release
 -- A worker that stops in good order gives back what it has not begun to send.
 UPDATE deliveries SET state = CASE WHEN attempts > 1 THEN 'retrying' ELSE 'pending' END, attempts = attempts - 1,
-    lease_owner = NULL, lease_until = NULL
+    lease_owner = NULL, lease_until = NULL, tried_at = CASE WHEN uncertain THEN tried_at END
 WHERE id = ANY(%(ids)s::uuid[]) AND lease_owner = %(owner)s AND state = 'sending'
 
 -- name: sweep_leases

@@ -27,6 +27,11 @@ DELETE FROM providers WHERE name = %(name)s
 UPDATE deliveries SET state = 'failed', reason = 'no_provider', detail = 'the provider was removed'
 WHERE provider = %(name)s AND state IN ('pending', 'retrying')
 
+-- name: revive
+UPDATE deliveries SET state = 'retrying', not_before = now()
+WHERE provider = %(name)s AND state = 'failed' AND accepted_at > now() - interval '1 hour'
+  AND reason IN ('unauthorized', 'forbidden', 'channel_not_found')
+
 -- name: lock_all
 SELECT name, sealed FROM providers ORDER BY name FOR UPDATE
 
