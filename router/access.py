@@ -15,6 +15,7 @@ from router.problems import Forbidden, Invalid, NotFound, Unauthorized
 from router.store import Store
 
 SCOPES: Final = ("events:write", "incidents:write", "analytics:read", "admin")
+MAX_SOURCE: Final = 100
 _CACHE_SECONDS: Final = 2.0
 """A revoked token may be accepted for this long."""
 _CACHE_SIZE: Final = 10_000
@@ -81,6 +82,8 @@ class Access:
             raise Invalid.at("scopes", f"choose from {', '.join(SCOPES)}")
         if not name.strip() or not name.isprintable() or len(name) > 100:
             raise Invalid.at("name", "give the token a short visible name")
+        if not source.isprintable() or len(source) > MAX_SOURCE:
+            raise Invalid.at("source", f"must be a visible text of at most {MAX_SOURCE} characters")
         token = f"im_{secrets.token_urlsafe(32)}"
         await self.keep(token, name, source=source or name, scopes=scopes)
         return token

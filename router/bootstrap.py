@@ -41,11 +41,11 @@ def vault_of(settings: Settings) -> Vault:
 
 
 @asynccontextmanager
-async def parts(settings: Settings, *, connections: int = 4) -> AsyncIterator[Parts]:
+async def parts(settings: Settings, *, connections: int = 4, hot: bool = False) -> AsyncIterator[Parts]:
     """The parts of a process whose settings name a database and a Redis; closed at the end."""
     vault = vault_of(settings)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store(settings.database_url, size=connections))
+        store = await stack.enter_async_context(Store(settings.database_url, size=connections, hot=hot))
         redis = Redis.from_url(settings.redis_url, socket_connect_timeout=5)
         stack.push_async_callback(redis.aclose)
         http = await stack.enter_async_context(Http())

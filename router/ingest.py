@@ -154,7 +154,9 @@ class Ingest:
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(self._database_url, **connect_options())
+            self._connection = await psycopg.AsyncConnection.connect(
+                self._database_url, **connect_options(hot=True)
+            )
         return self._connection
 
     async def _keep_rule_set(self, connection: Connection, rule_set: RuleSet) -> None:

@@ -43,7 +43,7 @@ def run(settings: Settings, lanes: tuple[str, ...] = ()) -> None:
     logging.getLogger("rq").setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         stack = AsyncExitStack()
-        Bench.parts = runner.run(stack.enter_async_context(parts(settings, connections=4)))
+        Bench.parts = runner.run(stack.enter_async_context(parts(settings, connections=4, hot=True)))
         Bench.runner = runner
         Bench.lanes = lanes
         Bench.owner = owner()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,19 +59,20 @@ def _ask(config: dict[str, Any], platform: str, name: str, *, secret: bool, requ
     label = _EXAMPLES.get((platform, name)) or _LABELS.get(name) or name.replace("_", " ").capitalize()
     hint = "" if required else " (Enter for none)"
     default = None if required else ""
-    answer = str(click.prompt(label + hint, hide_input=secret, default=default, show_default=False)).strip()
-    if answer:
-        config[name] = answer
+    answer: str = click.prompt(label + hint, hide_input=secret, default=default, show_default=False)
+    if answer.strip():
+        config[name] = answer.strip()
 
 
 def _channel(severity: str) -> str:
     text = f"Channel for {severity} (Enter for the default channel)"
-    return str(click.prompt(text, default="", show_default=False)).strip()
+    answer: str = click.prompt(text, default="", show_default=False)
+    return answer.strip()
 
 
 def _read(text: str) -> tuple[str, str]:
     if text == "-":
-        return "stdin", click.get_text_stream("stdin").read()
+        return "stdin", sys.stdin.read()
     if not text.startswith("@"):
         return "--config", text
     file = Path(text[1:]).expanduser()

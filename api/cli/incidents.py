@@ -135,7 +135,7 @@ def timeline(incident: str | None, source: str, limit: int, as_json: bool) -> No
             )
             for row in rows
         ],
-        empty="nothing has happened yet",
+        empty="there are no such entries",
     )
 
 

@@ -45,8 +45,8 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]], *, empt
 
 def print_fields(rows: Sequence[tuple[str, object]]) -> None:
     """Names and values, one a line; those without a value are left out."""
-    shown = [[f"{name}:", visible(_text(value))] for name, value in rows if value not in (None, "", [], {})]
-    for line in aligned(shown):
+    texts = [(name, visible(_text(value))) for name, value in rows]
+    for line in aligned([[f"{name}:", text] for name, text in texts if text]):
         click.echo(line)
 
 
@@ -96,7 +96,7 @@ def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_text(item) for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key}={_text(item)}" for key, item in value.items())
+        return ", ".join(f"{key}={_text(item)}" for key, item in value.items() if item is not None)
     return str(value)
 
 

@@ -27,7 +27,7 @@ def settled(api: Api, ids: Sequence[str], *, seconds: float = WAIT_SECONDS) -> l
         waited = time.monotonic() - started
         if not waiting or waited >= seconds:
             return rows
-        untouched = waited > _TAKEN_SECONDS and all(row["attempts"] == 0 for row in waiting)
+        untouched = waited > _TAKEN_SECONDS and all(row["state"] == "pending" for row in waiting)
         if api.sender and (api.alone or untouched) and any(_due(row) for row in waiting):
             api.sender.start()
         time.sleep(_PAUSE_SECONDS)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from api.cli.errors import CliError, Refused
-from api.cli.sender import Sender
-from router.settings import Settings, SettingsError, read, without_password
 
 if TYPE_CHECKING:
     import httpx
+
+    from api.cli.sender import Sender
+    from router.settings import Settings
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0
@@ -64,6 +65,8 @@ def api() -> Iterator[Api]:
 
 def settings_or_fail() -> Settings:
     """The settings; CliError names the variable that cannot be used."""
+    from router.settings import SettingsError, read  # noqa: PLC0415
+
     try:
         settings = read()
     except SettingsError as error:
@@ -92,6 +95,7 @@ def _remote(settings: Settings) -> Iterator[Api]:
 @contextmanager
 def _local(settings: Settings) -> Iterator[Api]:
     from api.cli import local  # noqa: PLC0415
+    from api.cli.sender import Sender  # noqa: PLC0415
 
     with (
         local.explained(),
@@ -141,6 +145,8 @@ async def _answered(
 
 
 def _shown(client: httpx.AsyncClient) -> str:
+    from router.settings import without_password  # noqa: PLC0415
+
     return without_password(str(client.base_url)).rstrip("/")
 
 

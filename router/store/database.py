@@ -14,7 +14,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from router.problems import Unavailable
+from router.problems import Invalid, Unavailable
 from router.store.statements import statement
 
 Connection = psycopg.AsyncConnection[DictRow]
@@ -35,13 +35,22 @@ class StoreError(Exception):
     """The store cannot be used; one sentence with the mend."""
 
 
-def connect_options() -> dict[str, Any]:
-    """How every connection is opened."""
+_GUARDS: Final = "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000 -c jit=off"
+_BY_INDEX: Final = (
+    " -c plan_cache_mode=force_generic_plan"
+    " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+)
+"""The hot statements touch a handful of rows by index. On a young table the planner, which has no statistics
+yet, reads the whole of it instead, and plans anew each time."""
+
+
+def connect_options(*, hot: bool = False) -> dict[str, Any]:
+    """How every connection is opened; `hot` is for those that run only the statements of the hot path."""
     return {
         "row_factory": dict_row,
         "autocommit": True,
         "connect_timeout": 5,
-        "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000",
+        "options": _GUARDS + _BY_INDEX if hot else _GUARDS,
     }
 
 
@@ -62,14 +71,14 @@ async def _check_now_and_then(connection: Connection) -> None:
 class Store:
     """The database of one process."""
 
-    def __init__(self, database_url: str, *, size: int = 4) -> None:
+    def __init__(self, database_url: str, *, size: int = 4, hot: bool = False) -> None:
         self.database_url = database_url
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             database_url,
             min_size=1,
             max_size=size,
             timeout=5,
-            kwargs=connect_options(),
+            kwargs=connect_options(hot=hot),
             check=_check_now_and_then,
             open=False,
             reconnect_timeout=3600,
@@ -92,10 +101,15 @@ class Store:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection from the pool, in autocommit; Unavailable when the database is away."""
+        """A connection from the pool, in autocommit; Unavailable when the database is away.
+
+        A value that PostgreSQL cannot keep (U+0000, a number too large) is Invalid.
+        """
         try:
             async with self._pool.connection() as connection:
                 yield connection
+        except psycopg.DataError as error:
+            raise Invalid.at("", "holds a character or number that the database cannot keep") from error
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise as_unavailable(error) from error
 

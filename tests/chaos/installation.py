@@ -104,6 +104,13 @@ class Installation:
         if self._process is not None and self._process.poll() is not None:
             self.start()
 
+    def start_again_after(self, number: signal.Signals) -> subprocess.Popen[bytes]:
+        """End the supervisor with a signal, and start it the moment that it has gone."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        self._process.wait()
+        return self.start()
+
     def ready(self) -> bool:
         """Whether events are accepted."""
         with contextlib.suppress(OSError):

@@ -46,7 +46,7 @@ class Verdict(msgspec.Struct, frozen=True):
     reordered: tuple[str, ...] = ()
     doubled: tuple[str, ...] = ()
     overwritten: tuple[str, ...] = ()
-    """No fault, but worth knowing: notes that were shown in the announcement alone until an edit replaced it."""
+    """No fault, but worth knowing: notes that only the announcement showed, until an edit replaced it."""
 
     @property
     def lost_or_reordered(self) -> tuple[str, ...]:

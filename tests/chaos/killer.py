@@ -75,8 +75,7 @@ class Killer:
 
     async def _kill_with_data(self) -> None:
         """The supervisor holds its breath, so that the folder goes while nobody uses it."""
-        while not await asyncio.to_thread(self._installation.ready):
-            await asyncio.sleep(0.1)
+        await asyncio.to_thread(self._installation.wait_ready)
         supervisor, pid = await self._pid("supervisor"), await self._pid("valkey")
         os.kill(supervisor, signal.SIGSTOP)
         try:

@@ -145,7 +145,7 @@ def _table(plan: Plan, run: Run) -> str:
         f"{client.tries - accepted} tries again, longest gap {max(gaps(client.answered, 0.0)):.1f} s",
         f"{run.deliveries} deliveries, {run.given_up} given up, drained {run.drained:.1f} s after the load",
         *(_kills(kind, run) for kind in KINDS),
-        f"{'platform':12}{'missing':>9}{'stale':>9}{'reordered':>11}{'doubled':>9}{'in flight':>11}{'overwritten':>13}",
+        "platform      missing    stale  reordered  doubled  in flight  overwritten",
         *(_line(platform, verdict, run.killer) for platform, verdict in run.verdicts.items()),
     ]
     return "\n".join(rows)

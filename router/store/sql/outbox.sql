@@ -24,26 +24,42 @@ ORDER BY due.priority
 -- name: claim
 -- Heads of streams that are due, at most `most` for each channel, urgent first (or the longest waiting first),
 -- together with what waits behind each in its stream: those are merged into one message.
-WITH heads AS (
-    SELECT picked.id FROM unnest(%(providers)s::text[], %(channels)s::text[], %(most)s::int[], %(oldest)s::bool[])
-        AS wanted (provider, channel, most, oldest),
-    LATERAL (
-        SELECT d.id FROM deliveries d
+WITH wanted AS (
+    SELECT * FROM unnest(%(providers)s::text[], %(channels)s::text[], %(most)s::int[], %(oldest)s::bool[])
+        AS wanted (provider, channel, most, oldest)
+), heads AS (
+    SELECT picked.* FROM wanted, LATERAL (
+        SELECT d.id, d.incident_id, d.provider, d.channel, d.seq, d.uncertain FROM deliveries d
         WHERE d.provider = wanted.provider AND d.channel = wanted.channel
           AND d.state IN ('pending', 'retrying') AND d.not_before <= now()
           AND (d.incident_id IS NULL OR NOT EXISTS (
               SELECT FROM deliveries e
               WHERE e.incident_id = d.incident_id AND e.provider = d.provider AND e.channel = d.channel
                 AND e.state IN ('pending', 'sending', 'retrying') AND e.seq < d.seq))
-        ORDER BY CASE WHEN wanted.oldest THEN 0 ELSE d.priority END, d.seq
+        ORDER BY d.priority, d.seq
         LIMIT wanted.most
         FOR UPDATE SKIP LOCKED
     ) AS picked
+    WHERE NOT wanted.oldest
+    UNION
+    SELECT picked.* FROM wanted, LATERAL (
+        SELECT d.id, d.incident_id, d.provider, d.channel, d.seq, d.uncertain FROM deliveries d
+        WHERE d.provider = wanted.provider AND d.channel = wanted.channel
+          AND d.state IN ('pending', 'retrying') AND d.not_before <= now()
+          AND (d.incident_id IS NULL OR NOT EXISTS (
+              SELECT FROM deliveries e
+              WHERE e.incident_id = d.incident_id AND e.provider = d.provider AND e.channel = d.channel
+                AND e.state IN ('pending', 'sending', 'retrying') AND e.seq < d.seq))
+        ORDER BY d.seq
+        LIMIT wanted.most
+        FOR UPDATE SKIP LOCKED
+    ) AS picked
+    WHERE wanted.oldest
 ), behind AS (
-    SELECT f.id, d.id AS head
-    FROM heads h JOIN deliveries d ON d.id = h.id
-    JOIN deliveries f ON f.incident_id = d.incident_id AND f.provider = d.provider AND f.channel = d.channel
-    WHERE f.state IN ('pending', 'retrying') AND f.seq > d.seq AND NOT d.uncertain
+    SELECT f.id, h.id AS head
+    FROM heads h
+    JOIN deliveries f ON f.incident_id = h.incident_id AND f.provider = h.provider AND f.channel = h.channel
+    WHERE f.state IN ('pending', 'retrying') AND f.seq > h.seq AND NOT h.uncertain
     FOR UPDATE OF f SKIP LOCKED
 ), taken AS (
     SELECT id, id AS head FROM heads UNION ALL SELECT id, head FROM behind
