@@ -29,7 +29,7 @@ $(VENV)/.ready: $(UV) requirements-dev.txt pyproject.toml
 	@PYTHON='$(PYTHON)' bash .ci/preflight
 	@echo "setting up: Python and locked packages into $(VENV)"
 	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11,<3.14' $(VENV)
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements-dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from bench import scenarios
 from bench.decisions import decisions
+from bench.starting import starting
 from bench.systems import alertmanager_program
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -71,6 +72,8 @@ def main() -> None:
         results = runner.run(run(only))
     if only in "decisions":
         results["decisions"] = {"im": decisions()}
+    if only in "starting":
+        results["starting"] = {"im": starting()}
     show(results)
     if not only:
         RESULTS.write_text(json.dumps(results, indent=2) + "\n")

@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
-from router.settings import SettingsError, read
+from router.settings import Settings, SettingsError, read
+from worker.errors import CannotStartError
+
+Run = Callable[[Settings, Sequence[str]], None]
 
 
-def main(arguments: list[str]) -> int:
-    """Run the role that the first argument names; 1 with one sentence when it cannot."""
-    role, *rest = arguments or [""]
+def _role(module: str, arguments: Callable[[Sequence[str]], dict[str, Any]]) -> Run:
+    """The role of a module's `run`, which is imported only when it is the one to run."""
+
+    def run(settings: Settings, given: Sequence[str]) -> None:
+        importlib.import_module(module).run(settings, **arguments(given))
+
+    return run
+
+
+ROLES: Final[Mapping[str, Run]] = {
+    "serve": _role("worker.supervise", lambda given: {"workers": int(given[0]) if given else 1}),
+    "worker": _role("worker.role", lambda given: {"lanes": tuple(given)}),
+    "drain": _role("worker.once", lambda _: {}),
+    "ticker": _role("worker.ticker", lambda _: {}),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the role that the first argument names; 1 with one sentence when it cannot start."""
+    name, *rest = arguments or [""]
+    if name not in ROLES:
+        return _say(f"roles are {', '.join(ROLES)}", 2)
     try:
-        settings = read()
-        if role == "serve":
-            from worker.supervise import SuperviseError  # noqa: PLC0415
-            from worker.supervise import run as supervise
-
-            try:
-                supervise(settings, workers=int(rest[0]) if rest else 1)
-            except SuperviseError as error:
-                print(f"im: {error}", file=sys.stderr)  # noqa: T201
-                return 1
-        elif role == "worker":
-            from worker.role import run as work  # noqa: PLC0415
-
-            work(settings, tuple(rest))
-        elif role == "drain":
-            from worker.once import run as send  # noqa: PLC0415
-
-            send(settings)
-        elif role == "ticker":
-            from worker.ticker import run as tick  # noqa: PLC0415
-
-            tick(settings)
-        else:
-            print("im: roles are serve, worker, ticker and drain", file=sys.stderr)  # noqa: T201
-            return 2
-    except SettingsError as error:
-        print(f"im: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+        ROLES[name](read(), rest)
+    except (SettingsError, CannotStartError) as error:
+        return _say(str(error), 1)
     return 0
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"im: {sentence}", file=sys.stderr)  # noqa: T201
+    return code
 
 
 if __name__ == "__main__":

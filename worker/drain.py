@@ -272,7 +272,8 @@ class Drain:
                 finished_at=_now(),
                 reason=error.reason.value,
                 detail=retry.explain(error, decision),
-                uncertain=uncertain and each is head,
+                merged_into=head.id if uncertain and each is not head else None,
+                uncertain=uncertain,
                 wait=decision.wait if isinstance(decision, retry.Again) else None,
             )
             for each in group.all

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -76,11 +74,3 @@ def _work(settings: Settings) -> None:
     finally:
         with contextlib.suppress(RedisError, OSError):
             connection.close()
-
-
-def main(run_role: Callable[[], None]) -> None:
-    """Run a role; an error is one line."""
-    try:
-        run_role()
-    except KeyboardInterrupt:
-        sys.exit(130)

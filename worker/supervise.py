@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ctypes
 import os
@@ -11,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,11 +18,12 @@ import msgspec
 import structlog
 
 from router import log
-from router.installation import Prepared, prepare
 from router.servers import Servers, ServersError
 from router.settings import ROOT, Settings, environment
-from router.store import StoreError
+from worker.errors import CannotStartError
 
+CANNOT_BEGIN: Final = 78
+"""EX_CONFIG of sysexits.h: the exit code of a role whose settings, rules or database do not let it begin."""
 _CHECK_SECONDS: Final = 0.1
 _STOP_SECONDS: Final = 20.0
 _STEADY_SECONDS: Final = 10.0
@@ -32,10 +32,6 @@ _LONGEST_PAUSE: Final = 10.0
 _PR_SET_PDEATHSIG: Final = 1
 
 _log = structlog.get_logger()
-
-
-class SuperviseError(Exception):
-    """`im serve` cannot start; one sentence with the mend."""
 
 
 class Role:
@@ -49,18 +45,16 @@ class Role:
         self._started = 0.0
         self._pause = 0.0
         self._not_before = 0.0
-
-    @property
-    def pid(self) -> int | None:
-        """The process id while it runs."""
-        return self._process.pid if self._process and self._process.poll() is None else None
+        self.ended_with: int | None = None
+        """The exit code of its last life."""
 
     def keep_running(self, now: float) -> None:
         """Start it if it does not run, after a pause where it keeps dying."""
         if self._process is not None and self._process.poll() is None:
             return
         if self._process is not None:
-            _log.warning("role_ended", role=self.name, code=self._process.returncode)
+            self.ended_with = self._process.returncode
+            _log.warning("role_ended", role=self.name, code=self.ended_with)
             steady = now - self._started > _STEADY_SECONDS
             self._pause = 0.0 if steady else min(_LONGEST_PAUSE, max(0.2, self._pause * 2))
             self._not_before = now + self._pause
@@ -100,17 +94,16 @@ def _die_with_parent() -> None:
 
 
 def run(settings: Settings, *, workers: int = 1) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SuperviseError with the mend when it cannot start."""
+    """Serve until SIGTERM or SIGINT. Raises CannotStartError with the mend when it cannot start."""
     log.configure(debug=settings.debug)
     _refuse_taken_port(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     servers = Servers(settings.data_dir, postgres=not settings.database_url, valkey=not settings.redis_url)
     try:
         with _servers(servers, settings) as (effective, watched):
-            prepared = asyncio.run(prepare(effective))
-            _Supervisor(effective, watched, workers).run(prepared)
-    except (ServersError, StoreError) as error:
-        raise SuperviseError(str(error)) from None
+            _Supervisor(effective, watched, workers).run()
+    except ServersError as error:
+        raise CannotStartError(str(error)) from None
 
 
 @contextlib.contextmanager
@@ -145,32 +138,42 @@ class _Supervisor:
         self._roles += [
             Role(f"worker-{n}", [*me, "worker", "worker"], environ) for n in range(1, workers + 1)
         ]
-        self._roles.append(Role("ticker", [*me, "worker", "ticker"], environ))
+        self._ticker = Role("ticker", [*me, "worker", "ticker"], environ)
 
-    def run(self, prepared: Prepared) -> None:
+    def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)
-        announced = False
         try:
-            while not self._stop:
-                now = time.monotonic()
-                if self._servers is not None:
-                    for name in self._servers.check():
-                        _log.warning("server_restarted", server=name)
-                for role in self._roles:
-                    role.keep_running(now)
-                if not announced and _answers(self._settings):
-                    _announce(self._settings, prepared)
-                    announced = True
-                time.sleep(_CHECK_SECONDS)
+            self._watch_until(lambda: _answers(self._settings), first=True)
+            _announce(self._settings)
+            # The ticker needs the tables, which the API makes before it answers.
+            self._roles.append(self._ticker)
+            self._watch_until(lambda: False, first=False)
         finally:
             self._end()
+
+    def _watch_until(self, reached: Callable[[], bool], *, first: bool) -> None:
+        """Keep everything running until something is reached or a stop is asked.
+
+        A role that says at the first start that it cannot begin ends the whole: it has printed why.
+        """
+        while not self._stop and not reached():
+            if self._servers is not None:
+                for name in self._servers.check():
+                    _log.warning("server_restarted", server=name)
+            for role in self._roles:
+                role.keep_running(time.monotonic())
+                if first and role.ended_with == CANNOT_BEGIN:
+                    raise CannotStartError(
+                        f"nothing was started: the role `{role.name}` cannot begin, see above"
+                    )
+            time.sleep(_CHECK_SECONDS)
 
     def _ask_to_stop(self, *_: object) -> None:
         self._stop = True
 
     def _end(self) -> None:
-        """The API first, so that nothing new comes in; then all others finish what they have."""
+        """Ask all to finish what they have, and wait for that."""
         deadline = time.monotonic() + _STOP_SECONDS
         for role in self._roles:
             role.ask_to_stop()
@@ -191,7 +194,7 @@ def _refuse_taken_port(settings: Settings) -> None:
         try:
             probe.bind((settings.bind, settings.port))
         except OSError as error:
-            raise SuperviseError(
+            raise CannotStartError(
                 f"{settings.bind} port {settings.port} cannot be used ({error.strerror}); "
                 "end what listens there, or set PORT or IM_BIND"
             ) from None
@@ -206,8 +209,9 @@ def _answers(settings: Settings) -> bool:
         return False
 
 
-def _announce(settings: Settings, prepared: Prepared) -> None:
+def _announce(settings: Settings) -> None:
+    token = settings.data_dir / "admin-token"
     rows = [f"im serves on {settings.address}"]
-    kind = "written to" if prepared.token_made else "is in"
-    rows.append(f"the admin token {kind} {prepared.token_file}")
+    if token.exists():
+        rows.append(f"the admin token is in {token}")
     print("\n".join(rows), flush=True)  # noqa: T201

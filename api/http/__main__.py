@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 from api.http.serve import run
+from router.problems import Problem
 from router.settings import SettingsError, read
+from router.store import StoreError
+from router.vault import VaultError
 from rules.load import RuleFilesError
+
+CANNOT_BEGIN: Final = 78
+"""EX_CONFIG of sysexits.h; see worker/supervise.py."""
 
 
 def main() -> int:
-    """Serve; 1 with one sentence for each problem when that cannot begin."""
+    """Serve; CANNOT_BEGIN with one sentence for each problem when that is not possible."""
     try:
         run(read())
-    except SettingsError as error:
-        print(f"im: {error}", file=sys.stderr)  # noqa: T201
-        return 1
     except RuleFilesError as error:
-        for problem in error.problems:
-            print(f"im: {problem}", file=sys.stderr)  # noqa: T201
-        return 1
+        return _refuse(*map(str, error.problems))
+    except (SettingsError, StoreError, VaultError, Problem) as error:
+        return _refuse(str(error))
     return 0
+
+
+def _refuse(*sentences: str) -> int:
+    for sentence in sentences:
+        print(f"im: {sentence}", file=sys.stderr)  # noqa: T201
+    return CANNOT_BEGIN
 
 
 if __name__ == "__main__":

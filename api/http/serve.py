@@ -10,17 +10,19 @@ import uvloop
 from api.http.app import create_app
 from api.http.context import context
 from router import log
+from router.installation import prepare
 from router.settings import Settings
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM."""
+    """Bring the store up to date, then serve until SIGTERM. Raises StoreError and RuleFilesError."""
     log.configure(debug=settings.debug)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
+    await prepare(settings)
     async with context(settings) as built:
         config = uvicorn.Config(
             create_app(built),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -30,12 +30,16 @@ def problem(answer: Any, status: int) -> dict[str, Any]:
 # Who may call.
 
 
-@pytest.mark.parametrize("token", [None, "wrong", "", "im_ 💥".encode().decode("latin-1")])
+@pytest.mark.parametrize("token", [None, "wrong", "", "a b c"])
 def test_without_a_valid_token_nothing_is_accepted(im: Im, token: str | None) -> None:
     answer = im.call("POST", EVENTS, event(), token=token)
     problem(answer, 401)
     assert answer.headers["www-authenticate"] == "Bearer"
     assert im.sql("SELECT 1 FROM events") == []
+
+
+def test_a_header_that_is_no_text_is_not_accepted(im: Im) -> None:
+    problem(im.call("POST", EVENTS, event(), token=None, headers={"authorization": b"Bearer \xff\xfe"}), 401)
 
 
 @pytest.mark.parametrize("name", ["token", "access_token", "api_key", "authorization"])
@@ -313,9 +317,11 @@ def test_the_ping_gets_its_constant_answer_for_any_name(im: Im) -> None:
 
 
 def test_pings_are_rate_limited(im: Im) -> None:
-    answers = [im.call("POST", "/chatops/x", b'{"type":"ping"}', token=None) for _ in range(40)]
-    problem(answers[-1], 429)
-    time.sleep(1)
+    with ThreadPoolExecutor(32) as pool:
+        sent = [pool.submit(im.call, "POST", "/chatops/x", b'{"type":"ping"}', token=None) for _ in range(200)]
+        answers = [each.result() for each in sent]
+    refused = [answer for answer in answers if answer.status_code != 200]
+    problem(refused[0], 429)
 
 
 # For whoever runs it.
@@ -329,8 +335,7 @@ def test_readyz_tells_each_parts_state(im: Im) -> None:
 def test_the_metrics_have_their_names(im: Im) -> None:
     im.sandbox()
     im.post(event(severity="SEV-1"), event("acknowledged", minute=1))
-    waiting = im.call("GET", "/metrics", token=None).text
-    assert 'im_outbox_pending{lane="sandbox"} 4.0' in waiting or 'im_outbox_pending{lane="sandbox"}' in waiting
+    assert 'im_outbox_pending{lane="sandbox"} 4.0' in im.call("GET", "/metrics", token=None).text
     im.drain()
     text = im.call("GET", "/metrics", token=None).text
     for name in (
@@ -353,8 +358,6 @@ def test_the_schema_is_served_without_anything_from_elsewhere(im: Im) -> None:
 
 
 def test_a_hundred_callers_at_once_are_all_answered(im: Im) -> None:
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
     with ThreadPoolExecutor(32) as pool:
         sent = [
             pool.submit(im.call, "POST", EVENTS, event(incident=f"i{n}"), token=SENDER) for n in range(100)

@@ -59,13 +59,15 @@ WITH wanted AS (
     SELECT f.id, h.id AS head
     FROM heads h
     JOIN deliveries f ON f.incident_id = h.incident_id AND f.provider = h.provider AND f.channel = h.channel
-    WHERE f.state IN ('pending', 'retrying') AND f.seq > h.seq AND NOT h.uncertain
+    WHERE f.state IN ('pending', 'retrying') AND f.seq > h.seq
+      -- What may have arrived is tried again as the same message: with all that was in it and nothing more.
+      AND (NOT h.uncertain OR (f.uncertain AND f.merged_into = h.id))
     FOR UPDATE OF f SKIP LOCKED
 ), taken AS (
     SELECT id, id AS head FROM heads UNION ALL SELECT id, head FROM behind
 )
 UPDATE deliveries d SET state = 'sending', attempts = d.attempts + 1, tried_at = coalesce(d.tried_at, now()),
-    lease_owner = %(owner)s,
+    merged_into = nullif(taken.head, d.id), lease_owner = %(owner)s,
     lease_until = now() + make_interval(secs => coalesce((%(leases)s::jsonb ->> d.provider)::float8, 60))
 FROM taken
 WHERE d.id = taken.id
