@@ -108,6 +108,13 @@ class Buckets:
             for ask, (allowed, wait, turn) in zip(asks, msgspec.json.decode(answer), strict=True)
         ]
 
+    async def give_back(self, ask: Ask, count: int) -> None:
+        """Forget the last `count` messages of a grant: they were not sent."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name in (_channel_name(ask.provider, ask.channel), ask.provider):
+                pipe.zremrangebyrank(f"im:rate:{name}", -count, -1)
+            await pipe.execute()
+
     async def block(self, provider: str, channel: str | None, seconds: float) -> None:
         """Hold a channel, or a whole provider, back for everybody: the platform answered 429."""
         name = provider if channel is None else _channel_name(provider, channel)

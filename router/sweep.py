@@ -34,8 +34,9 @@ async def sweep(store: Store, directory: Directory) -> Swept:
     expired = await store.rows("outbox.sweep_expired")
     fallbacks = await fall_back(store, directory)
     overdue = await store.rows("outbox.sweep_overdue")
+    idle = {provider.name for provider in directory.providers.values() if not provider.active}
     return Swept(
-        frozenset(row["provider"] for row in overdue),
+        frozenset(row["provider"] for row in overdue) - idle,
         sum(row["rows"] for row in leases),
         len(expired),
         fallbacks,

@@ -20,6 +20,7 @@ from typing import Final
 import psycopg
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from adapters.contract import DeliveryError, Limits, Reason
 from router import metrics, retry
@@ -97,20 +98,21 @@ class Drain:
         ends = time.monotonic() + seconds
         writer = asyncio.create_task(self._write_receipts())
         try:
-            async with self._listening():
-                await self._work(linger, ends)
-            await self._settle()
+            try:
+                async with self._listening() as listener:
+                    await self._work(listener, linger, ends)
+            finally:
+                await self._settle()
+            # A wake-up that came while this drain stopped listening was heard by nobody.
             if not self._stopping() and await self._step():
                 await self._waker.wake()
             await self._settle()
         finally:
-            writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await writer
+            await _end(writer, *self._tasks)
 
-    async def _work(self, linger: float, ends: float) -> None:
+    async def _work(self, listener: asyncio.Task[None], linger: float, ends: float) -> None:
         idle_since = time.monotonic()
-        while not self._stopping() and time.monotonic() < ends:
+        while not self._stopping() and not listener.done() and time.monotonic() < ends:
             self._changed.clear()
             if await self._step() or self._tasks:
                 idle_since = time.monotonic()
@@ -140,6 +142,7 @@ class Drain:
 
     async def _claim(self, grants: Sequence[Grant]) -> list[Group]:
         claimed = await self._outbox.claim(grants, self._leases())
+        await self._give_back(grants, claimed)
         for grant in grants:
             if grant.sum_up:
                 place = (grant.ask.provider, grant.ask.channel)
@@ -148,6 +151,14 @@ class Drain:
                 await self._outbox.release(back)
                 claimed = [g for g in claimed if g not in here] + chosen
         return claimed
+
+    async def _give_back(self, grants: Sequence[Grant], claimed: Sequence[Group]) -> None:
+        """Return what was granted and not used: another worker was quicker."""
+        used = Counter((group.head.provider, group.head.channel) for group in claimed)
+        for grant in grants:
+            unused = grant.allowed - used[grant.ask.provider, grant.ask.channel]
+            if unused > 0:
+                await self._buckets.give_back(grant.ask, unused)
 
     def _asks(self, ready: Sequence[Ready]) -> list[Ask]:
         """What to ask the buckets for: urgent channels first, no provider above its share of the slots."""
@@ -193,7 +204,7 @@ class Drain:
     async def _deliver(self, group: Group, latest: float) -> None:
         """Send when a slot is free; what has waited too long for one is given back unsent."""
         async with self._slots.setdefault(group.head.provider, asyncio.Semaphore(SENDING_PER_PROVIDER)):
-            if time.monotonic() < latest:
+            if time.monotonic() < latest and not self._stopping():
                 await self._attempt(group)
                 return
         await self._outbox.release([group])
@@ -207,8 +218,11 @@ class Drain:
                 raise self._no_provider(head.provider)
             sent = await send(self._adapters.connected(provider), group, _now)
         except DeliveryError as error:
-            platform = provider.platform if provider else ""
-            await self._failed(group, error, started, platform)
+            await self._failed(group, error, started, provider.platform if provider else "")
+        except Exception as error:
+            _log.error("adapter_crashed", provider=head.provider, error=type(error).__name__, exc_info=error)
+            defect = DeliveryError(Reason.REJECTED, f"the adapter failed on it ({type(error).__name__})")
+            await self._failed(group, defect, started, provider.platform if provider else "")
         else:
             assert provider is not None
             self._sent(group, sent, started, provider.platform)
@@ -253,10 +267,6 @@ class Drain:
 
     async def _failed(self, group: Group, error: DeliveryError, started: datetime, platform: str) -> None:
         head = group.head
-        if error.reason is Reason.RATE_LIMITED and error.retry_after is not None:
-            await self._buckets.block(
-                head.provider, None if error.whole_provider else head.channel, error.retry_after
-            )
         gone = error.reason is Reason.MESSAGE_GONE and head.announced is not None
         decision = retry.Again(0.0) if gone else retry.after(error, head.attempts, self._dice)
         again = isinstance(decision, retry.Again)
@@ -272,8 +282,8 @@ class Drain:
                 finished_at=_now(),
                 reason=error.reason.value,
                 detail=retry.explain(error, decision),
-                merged_into=head.id if uncertain and each is not head else None,
-                uncertain=uncertain,
+                merged_into=head.id if uncertain and each in group.behind else None,
+                uncertain=uncertain and (each is head or each in group.behind),
                 wait=decision.wait if isinstance(decision, retry.Again) else None,
             )
             for each in group.all
@@ -293,6 +303,10 @@ class Drain:
             reason=error.reason.value,
             detail=outcomes[0].detail,
         )
+        if error.reason is Reason.RATE_LIMITED and error.retry_after is not None:
+            channel = None if error.whole_provider else head.channel
+            with contextlib.suppress(RedisError, OSError):
+                await self._buckets.block(head.provider, channel, error.retry_after)
 
     def _owe(self, outcomes: list[Outcome], announced: Announced | None) -> None:
         self._done.append((outcomes, announced))
@@ -335,8 +349,8 @@ class Drain:
             self._directory_read = time.monotonic()
 
     @contextlib.asynccontextmanager
-    async def _listening(self) -> AsyncIterator[None]:
-        """Hear wake-ups; while this lasts, wakers need not queue a job."""
+    async def _listening(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Hear wake-ups, so that wakers need not queue a job; the task ends when Redis goes away."""
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.subscribe(CHANNEL)
 
@@ -346,11 +360,16 @@ class Drain:
 
             listener = asyncio.create_task(listen())
             try:
-                yield
+                yield listener
             finally:
-                listener.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await listener
+                await _end(listener)
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait for their end, whatever it is."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _last_of_each(announced: Sequence[Announced]) -> list[Announced]:

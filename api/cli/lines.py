@@ -54,19 +54,19 @@ def parse(body: bytes, name: str) -> Document:
             f"{name} is empty; give an event, an array, or an event in each line", code=WRONG_USAGE
         )
     try:
-        whole = msgspec.json.decode(text, type=list[msgspec.Raw] | msgspec.Raw)
+        items = msgspec.json.decode(text, type=list[msgspec.Raw] if text[:1] == b"[" else msgspec.Raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _lines(body.removeprefix(b"\xef\xbb\xbf"), name, error)
-    if text[:1] != b"[":
+    if not isinstance(items, list):
         return Document((Row("the event", text),))
-    items = msgspec.json.decode(text, type=list[msgspec.Raw]) if not isinstance(whole, list) else whole
     rows = tuple(Row(f"item {number}", bytes(item)) for number, item in enumerate(items, 1))
     return Document(rows, together=len(rows) <= MAX_EVENTS and len(text) <= MAX_BYTES)
 
 
 def _lines(body: bytes, name: str, whole: Exception) -> Document:
     lines = [(number, line.strip()) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
-    if _problem(lines[0][1]):  # so these are no lines, but one text over several
+    first = lines[0][1]
+    if first[:1] in (b"{", b"[") and _problem(first):  # so these are no lines, but one text over several
         raise CliError(f"{name} is not JSON: {_placed(whole, body)}", code=WRONG_USAGE)
     rows, failed = [], []
     for number, line in lines:

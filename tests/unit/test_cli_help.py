@@ -113,7 +113,7 @@ def test_an_unforeseen_error_is_a_sentence_and_with_debugging_a_traceback_too(
     def crash() -> None:
         raise ValueError("xoxb-secret")
 
-    monkeypatch.setattr(im, "get_command", lambda ctx, name: crash)
+    monkeypatch.setattr(im, "get_command", lambda *_: crash)
     monkeypatch.delenv("CHATOPS_DEBUG", raising=False)
     assert run(["crash"]) == 1
     assert capsys.readouterr().err == (

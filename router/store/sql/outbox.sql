@@ -1,5 +1,5 @@
 -- name: ready
--- The channels that have something due, by a loose scan of the index: one probe for each channel.
+-- The channels that have something to claim, by a loose scan of the index: one probe for each channel.
 WITH RECURSIVE channel AS (
     (SELECT provider, channel FROM deliveries WHERE state IN ('pending', 'retrying')
      ORDER BY provider, channel LIMIT 1)
@@ -16,6 +16,10 @@ FROM channel c, LATERAL (
         SELECT d.priority FROM deliveries d
         WHERE d.provider = c.provider AND d.channel = c.channel AND d.state IN ('pending', 'retrying')
           AND d.not_before <= now()
+          AND (d.incident_id IS NULL OR NOT EXISTS (
+              SELECT FROM deliveries e
+              WHERE e.incident_id = d.incident_id AND e.provider = d.provider AND e.channel = d.channel
+                AND e.state IN ('pending', 'sending', 'retrying') AND e.seq < d.seq))
         ORDER BY d.priority, d.seq LIMIT 32) AS first
 ) AS due
 WHERE due.waiting > 0
