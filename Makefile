@@ -29,8 +29,11 @@ $(VENV)/.ready: $(UV) requirements-dev.txt pyproject.toml
 	@PYTHON='$(PYTHON)' bash .ci/preflight
 	@echo "setting up: Python and locked packages into $(VENV)"
 	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11,<3.14' $(VENV)
+	@$(BIN)/python .ci/headers.py
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements-dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/python -c 'import durable_rules_engine' || \
+	  { echo "setup: durable-rules was built but does not import; run 'make clean' and try again" >&2; exit 1; }
 	@touch $@
 
 run: setup ## set up what is missing and serve on http://127.0.0.1:8000

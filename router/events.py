@@ -187,7 +187,7 @@ def digest(body: bytes) -> bytes:
 
 
 def decoded(body: bytes) -> Any:
-    """The whole of a JSON text; Invalid where even a part that nobody reads is malformed: it is stored too."""
+    """The whole of a JSON text; Invalid where any part is malformed: what nobody reads is stored too."""
     try:
         return _decode_any(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -70,17 +70,26 @@ class Providers:
         self._store = store
         self._vault = vault
 
-    async def all(self) -> list[Provider]:
-        """All providers by name; a broken one raises Invalid with the mend."""
-        return [self._from(row) for row in await self._store.rows("providers.all")]
+    async def usable(self) -> list[Provider]:
+        """The providers by name, without those whose configuration or secrets cannot be read."""
+        directory = Directory(self._vault)
+        directory.read(await self._store.rows("providers.all"))
+        return list(directory.providers.values())
+
+    async def listed(self) -> list[dict[str, Any]]:
+        """All providers by name as interfaces show them; a broken one with what is wrong."""
+        return [self._described(row) for row in await self._store.rows("providers.all")]
 
     async def get(self, name: str) -> Provider:
         """One provider; NotFound names those there are."""
+        return self._from(await self._row(name))
+
+    async def _row(self, name: str) -> dict[str, Any]:
         row = await self._store.row("providers.one", {"name": name})
         if row is None:
             names = [row["name"] for row in await self._store.rows("providers.all")]
             raise NotFound(f"there is no provider `{name}`; there are {', '.join(names) or 'none yet'}")
-        return self._from(row)
+        return row
 
     async def add(self, name: str, platform_name: str, config: Mapping[str, Any], *, actor: str) -> Provider:
         """Add a provider; Invalid names the field, Conflict when the name is taken."""
@@ -112,11 +121,11 @@ class Providers:
 
         What failed within the last hour for want of a valid token or a reachable channel is tried again.
         """
-        known = await self.get(name)
-        old = msgspec.to_builtins(known.config)
-        self._require_secrets_with_bases(known, old, config)
+        row = await self._row(name)
+        old = {**row["config"], **self._secrets_of(row)}
+        self._require_secrets_with_bases(row["platform"], old, config)
         merged = {key: value for key, value in {**old, **config}.items() if value is not None}
-        checked, _ = _checked(known.platform, merged)
+        checked, _ = _checked(row["platform"], merged)
         clear, secrets = split_secrets(checked)
         async with self._store.transaction() as connection:
             cursor = await connection.execute(
@@ -126,7 +135,7 @@ class Providers:
                     "config": msgspec.json.encode(clear).decode(),
                     "sealed": self._vault.seal(secrets),
                     "active": active,
-                    "version": known.version,
+                    "version": row["version"],
                 },
             )
             if await cursor.fetchone() is None:
@@ -138,7 +147,7 @@ class Providers:
 
     async def remove(self, name: str, *, actor: str) -> None:
         """Remove a provider; what still waited for it fails with the reason no_provider."""
-        await self.get(name)
+        await self._row(name)
         async with self._store.transaction() as connection:
             await connection.execute(statement("providers.remove"), {"name": name})
             await connection.execute(statement("providers.abandon"), {"name": name})
@@ -169,11 +178,30 @@ class Providers:
         except VaultError as error:
             raise Invalid.at(str(row["name"]), str(error)) from None
 
+    def _secrets_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The secrets; none where they cannot be opened, so that they can be given again."""
+        try:
+            return dict(self._vault.open(row["sealed"]))
+        except VaultError:
+            return {}
+
+    def _described(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return describe(from_row(row, self._vault))
+        except (ConfigError, VaultError) as error:
+            return {
+                "name": row["name"],
+                "platform": row["platform"],
+                "type": row["platform"],
+                "status": "broken",
+                "channels": 0,
+                "config": row["config"],
+                "problem": str(error),
+            }
+
     @staticmethod
-    def _require_secrets_with_bases(
-        known: Provider, old: Mapping[str, Any], config: Mapping[str, Any]
-    ) -> None:
-        kind = type(known.config)
+    def _require_secrets_with_bases(platform: str, old: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+        kind = registry.platform(platform).config
         for base, needs in changed_bases(kind, old, config).items():
             for secret in needs:
                 if not config.get(secret):

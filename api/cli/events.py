@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SEND_SECONDS: Final = 60.0
 """How long a command sends what its events caused, where no worker does."""
 
+IDLE_ROUNDS: Final = 5
+"""Drains in a row that send nothing: a full rate window is over by then, a switched-off provider is not."""
+
 
 class Advance(Protocol):
     """Called with the number of events that were done."""
@@ -45,7 +48,7 @@ def post(file: BinaryIO, as_json: bool) -> None:
     \b
     Examples:
       im events post incident.json
-      tail -f events.jsonl | head -100 | im events post -
+      im events post --json - < events.jsonl
     """
     from api.cli.lines import parse  # noqa: PLC0415
 
@@ -85,11 +88,14 @@ def _send(server: Api) -> bool:
     if not server.alone or server.sender is None:
         return True
     deadline = time.monotonic() + SEND_SECONDS
-    while time.monotonic() < deadline and not server.sender.broken:
+    before, idle = -1, 0
+    while time.monotonic() < deadline and idle < IDLE_ROUNDS and not server.sender.broken:
         server.sender.start()
         server.sender.wait(deadline - time.monotonic())
-        if not server.get("deliveries", state="pending", limit=1):
+        waiting = len(server.get("deliveries", state="pending", limit=1000))
+        if not waiting:
             return True
+        before, idle = waiting, idle + 1 if waiting == before else 0
     return False
 
 

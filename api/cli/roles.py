@@ -72,9 +72,10 @@ def _become(role: str, *arguments: str) -> None:
 
     settings = {} if role == "serve" else environment(_settings())
     environ = {**os.environ, **settings}
+    # -P: a folder `worker` where the command is called must not be taken for ours.
     paths = [str(ROOT), *filter(None, [environ.get("PYTHONPATH")])]
     environ["PYTHONPATH"] = os.pathsep.join(paths)
-    os.execve(sys.executable, [sys.executable, "-m", "worker", role, *arguments], environ)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "worker", role, *arguments], environ)  # noqa: S606
 
 
 def _settings() -> Settings:

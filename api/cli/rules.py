@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def validate(folder: Path | None, as_json: bool) -> None:
         rule_set = load(chosen, default_timezone=settings.timezone)
         probe(rule_set)
     except RuleFilesError as error:
-        _tell_problems([str(problem) for problem in error.problems], as_json)
+        _tell_problems([str(problem) for problem in error.problems], as_json, detailed=error.problems)
         count = len(error.problems)
         raise CliError(
             f"{count} problem{'' if count == 1 else 's'} in {chosen}; mend and run it again"
@@ -133,9 +134,9 @@ def reload(as_json: bool) -> None:
     tick(True, f"{len(found['routes'])} routes in force (rules {found['hash'][:12]})")
 
 
-def _tell_problems(problems: list[str], as_json: bool) -> None:
+def _tell_problems(problems: list[str], as_json: bool, *, detailed: Sequence[object] = ()) -> None:
     if as_json:
-        print_json({"ok": False, "problems": problems})
+        print_json({"ok": False, "problems": detailed or problems})
         return
     for problem in problems:
         tick(False, problem)

@@ -38,7 +38,10 @@ def list_sources(as_json: bool) -> None:
         return
     print_table(
         ("Source", "Severities", "Otherwise", "An incident per"),
-        [(row["name"], row["severity_map"], row["default_severity"], row["per"]) for row in rows],
+        [
+            (row["name"], dict(sorted(row["severity_map"].items())), row["default_severity"], row["per"])
+            for row in rows
+        ],
         empty="no source has settings of its own; `im sources add` gives it some",
     )
 

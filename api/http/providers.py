@@ -52,7 +52,7 @@ class PlainText(msgspec.Struct, frozen=True):
 async def list_providers(request: Call) -> list[dict[str, Any]]:
     """All providers, secrets masked."""
     await caller(request, "admin")
-    return [describe(provider) for provider in await context_of(request).parts.providers.all()]
+    return await context_of(request).parts.providers.listed()
 
 
 @post("/api/v1/chatops/providers", summary="Add a provider")
@@ -170,7 +170,7 @@ async def broadcast(request: Call, wait: Wait = 0) -> Sent:
     """A text to the default channel of every active provider."""
     await caller(request, "admin")
     given = await read(request, PlainText)
-    providers = [p for p in await context_of(request).parts.providers.all() if p.notifies]
+    providers = [p for p in await context_of(request).parts.providers.usable() if p.notifies]
     if not providers:
         raise Invalid("no provider is active; add one with `im chatops add`")
     placed = [(provider.name, announce.channel_for(provider, None)) for provider in providers]

@@ -35,6 +35,15 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     root: bool = True
     """In the channel itself, not in a thread."""
     edit: bool = False
+    nonce: str = ""
+    """The router's mark of the delivery, on platforms that keep one."""
+
+
+class Double(msgspec.Struct, frozen=True):
+    """A post that says again what an earlier one of its stream said."""
+
+    place: str
+    nonce: str = ""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -44,7 +53,7 @@ class Verdict(msgspec.Struct, frozen=True):
     stale: tuple[str, ...] = ()
     """Incidents whose message does not show their last step in the end."""
     reordered: tuple[str, ...] = ()
-    doubled: tuple[str, ...] = ()
+    doubled: tuple[Double, ...] = ()
     overwritten: tuple[str, ...] = ()
     """No fault, but worth knowing: notes that only the announcement showed, until an edit replaced it."""
 
@@ -82,6 +91,7 @@ def shown_by(row: Mapping[str, object]) -> Shown | None:
         notes=frozenset(int(step) for kind, _, step in marks if kind == "N"),
         root=row["parent"] is None,
         edit=row["what"] == "edit",
+        nonce=str(row["nonce"] or ""),
     )
 
 
@@ -148,14 +158,13 @@ def _reordered(stream: Sequence[Shown]) -> Iterator[str]:
         newest = max(newest, step)
 
 
-def _doubled(stream: Sequence[Shown]) -> Iterator[str]:
-    """Posts that say again what an earlier post of the stream said."""
+def _doubled(stream: Sequence[Shown]) -> Iterator[Double]:
     said: set[int] = set()
     for each in stream:
         if each.edit:
             continue
         if said & each.steps:
-            yield actor_mark(each.incident, max(each.steps))
+            yield Double(actor_mark(each.incident, max(each.steps)), each.nonce)
         said |= each.steps
 
 

@@ -22,7 +22,7 @@ from tests.chaos.installation import Installation, kill
 KINDS: Final = ("api", "worker", "ticker", "valkey", "postgres", "supervisor")
 _ABSENT_SECONDS: Final = 60.0
 """A part that is not back after so long fails the test."""
-_IN_FLIGHT: Final = "SELECT provider, id::text FROM deliveries WHERE state = 'sending'"
+_IN_FLIGHT: Final = "SELECT provider, id::text FROM deliveries WHERE state = 'sending' OR uncertain"
 
 
 class Kill(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ class Killer:
     def __init__(self, installation: Installation, plan: Sequence[tuple[float, str]]) -> None:
         self.kills: list[Kill] = []
         self.in_flight: dict[str, set[str]] = defaultdict(set)
-        """By provider, the deliveries that somebody held when something was killed."""
+        """By provider, the deliveries that somebody held, or had left behind, when something was killed."""
         self._installation = installation
         self._plan = plan
         self._valkey_lost = False

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.chaos.judge import Accepted, Shown, Verdict, actor_mark, judge, note_mark, read_records
+from tests.chaos.judge import Accepted, Double, Shown, Verdict, actor_mark, judge, note_mark, read_records
 
 ACCEPTED = [Accepted(7, 1), Accepted(7, 2), Accepted(7, 3, noted=True), Accepted(7, 4, noted=True)]
 
@@ -75,16 +76,16 @@ def test_a_message_that_does_not_show_the_last_step_is_stale() -> None:
 
 
 def test_an_announcement_that_was_made_twice_is_doubled() -> None:
-    assert judge(ACCEPTED, [WELL[0], post(1, message="m2"), *WELL[1:]]).doubled == (actor_mark(7, 1),)
+    assert judge(ACCEPTED, [WELL[0], post(1, message="m2"), *WELL[1:]]).doubled == (Double(actor_mark(7, 1)),)
 
 
 def test_a_reply_that_was_made_twice_is_doubled() -> None:
-    assert judge(ACCEPTED, [*WELL, reply(4, message="r5")]).doubled == (actor_mark(7, 4),)
+    assert judge(ACCEPTED, [*WELL, reply(4, message="r5")]).doubled == (Double(actor_mark(7, 4)),)
 
 
 def test_a_step_that_was_merged_and_then_said_again_is_doubled() -> None:
     again = [*WELL[:2], reply(3, 4, message="r3"), edit(3, 4, notes=(3, 4)), reply(4, message="r4")]
-    assert judge(ACCEPTED, again).doubled == (actor_mark(7, 4),)
+    assert judge(ACCEPTED, again).doubled == (Double(actor_mark(7, 4)),)
 
 
 def test_a_stream_that_goes_back_to_an_older_state_is_reordered() -> None:
@@ -99,15 +100,33 @@ def test_an_announcement_after_its_update_is_reordered() -> None:
 def test_records_are_read_with_their_marks_whatever_the_platform_wraps_them_in(tmp_path: Path) -> None:
     text = f"• {note_mark(7, 3)}\\n_{actor_mark(7, 3)}_"
     rows = [
-        {"what": "post", "id": "a", "parent": None, "payload": {"blocks": [{"text": actor_mark(7, 1)}]}},
-        {"what": "edit", "id": "a", "parent": None, "payload": {"embeds": [{"description": text}]}},
-        {"what": "post", "id": "b", "parent": "a", "payload": {"message": text}},
-        {"what": "post", "id": "c", "parent": None, "payload": {"message": "a text of an admin"}},
+        {
+            "what": "post",
+            "id": "a",
+            "parent": None,
+            "nonce": "mmm",
+            "payload": {"blocks": [{"text": actor_mark(7, 1)}]},
+        },
+        {
+            "what": "edit",
+            "id": "a",
+            "parent": None,
+            "nonce": None,
+            "payload": {"embeds": [{"description": text}]},
+        },
+        {"what": "post", "id": "b", "parent": "a", "nonce": None, "payload": {"message": text}},
+        {
+            "what": "post",
+            "id": "c",
+            "parent": None,
+            "nonce": None,
+            "payload": {"message": "a text of an admin"},
+        },
     ]
     path = tmp_path / "records.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert read_records(path) == [
-        post(1, message="a"),
+        msgspec.structs.replace(post(1, message="a"), nonce="mmm"),
         edit(3, message="a", notes=(3,)),
         reply(3, message="b"),
     ]

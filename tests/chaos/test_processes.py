@@ -85,21 +85,46 @@ def test_a_data_folder_in_use_is_refused_and_its_owner_goes_on(running: Installa
     assert running.ready()
 
 
-def test_a_bad_rule_file_at_the_start_is_named_and_its_mend_lets_events_in() -> None:
+def test_a_bad_rule_file_at_the_start_is_named_with_its_mend_and_nothing_is_left_running() -> None:
     with folder() as parent:
         rules = parent / "rules"
         rules.mkdir()
         (rules / "10-mine.yaml").write_text(BAD_RULES)
         installation = Installation(parent / "var", IM_RULES_DIR=str(rules))
-        installation.start()
+        process = installation.start()
         try:
-            eventually(lambda: "did you mean `severity`?" in installation.log.read_text(), 60)
+            assert process.wait(60) == 1
             said = installation.log.read_text()
-            assert "10-mine.yaml" in said
+            assert "10-mine.yaml:4: " in said
+            assert "did you mean `severity`?" in said
             assert "Traceback" not in said
-            assert not installation.ready()
+            assert installation.left_over() == []
+            (rules / "10-mine.yaml").write_text(GOOD_RULES)
+            installation.start()
+            installation.wait_ready()
+        finally:
+            installation.stop()
+
+
+def test_rules_that_break_while_serving_stay_in_force_and_a_killed_api_comes_back_once_mended() -> None:
+    with folder() as parent:
+        rules = parent / "rules"
+        rules.mkdir()
+        (rules / "10-mine.yaml").write_text(GOOD_RULES)
+        installation = Installation(parent / "var", IM_RULES_DIR=str(rules))
+        process = installation.start()
+        try:
+            installation.wait_ready()
+            (rules / "10-mine.yaml").write_text(BAD_RULES)
+            eventually(lambda: "rules_refused" in installation.log.read_text(), 15)
+            assert installation.ready()
+            api = installation.pid_of("api")
+            assert api is not None
+            kill(api)
+            eventually(lambda: "did you mean `severity`?\n" in installation.log.read_text(), 30)
             (rules / "10-mine.yaml").write_text(GOOD_RULES)
             installation.wait_ready()
+            assert process.poll() is None, "the supervisor gave up"
         finally:
             installation.stop()
 
@@ -125,7 +150,7 @@ def test_a_platform_that_refuses_connections_shows_as_retrying_with_the_reason(r
     assert running.call("POST", "/api/v1/chatops/providers", body).status == 201
     sent = deliveries_of(running, "unreachable", "INC-UNREACHABLE")
     (waiting,) = (each for each in sent if delivery(running, each)["provider"] == "away")
-    eventually(lambda: delivery(running, waiting)["attempts"] > 1, 30)
+    eventually(lambda: len(delivery(running, waiting)["attempts"]) > 1, 30)
     shown = delivery(running, waiting)
     assert shown["state"] in ("retrying", "sending")
     assert shown["reason"] == "unreachable"

@@ -28,6 +28,7 @@ from router.access import digest_of
 from router.bootstrap import Parts, owner, parts
 from router.settings import ROOT, Settings, environment
 from router.sweep import Swept, sweep
+from router.wake import CHANNEL
 from worker.drain import Drain
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ def until(condition: Callable[[], T], seconds: float = 10.0, *, every: float = 0
 
 
 def event(kind: str = "created", *, minute: float = 0, **fields: Any) -> dict[str, Any]:
-    """A lifecycle event of INC-2024-001, `minute` minutes after START; fields of the incident or the event."""
+    """A lifecycle event of INC-2024-001, `minute` minutes after START, with fields of it or its incident."""
     own = {name: fields.pop(name) for name in ("id", "actor", "note", "time") if name in fields}
     if "incident" in fields:
         fields["id"] = fields.pop("incident")
@@ -143,7 +144,9 @@ class Im:
 
     # HTTP.
 
-    def call(self, method: str, path: str, body: Any = None, *, token: str | None = ADMIN, **more: Any) -> Any:
+    def call(
+        self, method: str, path: str, body: Any = None, *, token: str | None = ADMIN, **more: Any
+    ) -> Any:
         """The response to a call; `body` is sent as JSON unless it is bytes."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
         headers |= more.pop("headers", {})
@@ -204,14 +207,16 @@ class Im:
         """As after the installation, but without a provider."""
         kept = [f"'{name}'" for name in _KEPT]
         names = self.sql(
-            f"SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ({', '.join(kept)})"
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+            f"AND tablename NOT IN ({', '.join(kept)})"
         )
         self.sql(f"TRUNCATE {', '.join(row['tablename'] for row in names)}")
         self.sql("UPDATE versions SET value = value + 1")
         self.sql("DELETE FROM tokens")
         for token, (source, scopes) in TOKENS.items():
             self.sql(
-                "INSERT INTO tokens (id, name, source, digest, scopes) VALUES (gen_random_uuid(), %s, %s, %s, %s)",
+                "INSERT INTO tokens (id, name, source, digest, scopes) "
+                "VALUES (gen_random_uuid(), %s, %s, %s, %s)",
                 source,
                 source,
                 digest_of(token),
@@ -222,8 +227,15 @@ class Im:
     # Sending.
 
     def drain(self, *, seconds: float = 10.0, linger: float = 0.05) -> None:
-        """Send what is due until nothing is."""
-        self.loop.run(self.drain_of().run(linger=linger, seconds=seconds))
+        """Send what is due until nothing was for `linger` seconds; what a rate holds back is not due."""
+        self.loop.run(self._drain(linger, seconds))
+
+    async def _drain(self, linger: float, seconds: float) -> None:
+        running = asyncio.create_task(self.drain_of().run(linger=linger, seconds=seconds))
+        while not running.done():
+            await self.parts.redis.publish(CHANNEL, b"1")  # so that it looks more often than once a second
+            await asyncio.wait([running], timeout=0.02)
+        await running
 
     def drain_of(self, **more: Any) -> Drain:
         """A drain as a worker makes it."""

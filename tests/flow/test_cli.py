@@ -325,7 +325,8 @@ def test_rules_are_validated_with_their_place_and_wrong_ones_are_not_taken(
     assert said.code == 1
     assert "✗ a.yaml:4" in said.out
     assert "did you mean `severity`?" in said.out
-    assert im("rules", "validate", str(folder), "--json").json["ok"] is False
+    (problem,) = im("rules", "validate", str(folder), "--json").json["problems"]
+    assert (problem["file"], problem["line"]) == ("a.yaml", 4)
     monkeypatch.setenv("IM_RULES_DIR", str(folder))
     refused = im("chatops", "list")
     assert (refused.code, refused.out) == (1, "")

@@ -318,7 +318,9 @@ def test_the_ping_gets_its_constant_answer_for_any_name(im: Im) -> None:
 
 def test_pings_are_rate_limited(im: Im) -> None:
     with ThreadPoolExecutor(32) as pool:
-        sent = [pool.submit(im.call, "POST", "/chatops/x", b'{"type":"ping"}', token=None) for _ in range(200)]
+        sent = [
+            pool.submit(im.call, "POST", "/chatops/x", b'{"type":"ping"}', token=None) for _ in range(200)
+        ]
         answers = [each.result() for each in sent]
     refused = [answer for answer in answers if answer.status_code != 200]
     problem(refused[0], 429)

@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from router.settings import ROOT
 from tests.flow.stage import ADMIN, OTHER, SENDER, Im, ended, event, free_port, until, write_rules
 
 
@@ -255,7 +254,7 @@ def test_numbers_are_unique_and_never_those_that_a_source_shows(im: Im) -> None:
     shown = [row["display_id"] for row in im.sql("SELECT display_id FROM incidents")]
     assert len(set(shown)) == len(shown) == 32
     assert f"INC-{year}-001" in shown
-    assert all(id.startswith(f"INC-{year}-") for id in shown)
+    assert all(each.startswith(f"INC-{year}-") for each in shown)
 
 
 def test_an_id_that_others_show_already_gets_a_number(im: Im) -> None:
@@ -330,8 +329,7 @@ def test_keys_outlive_a_restart_and_are_let_go_after_a_week(im_with: Callable[..
 
 def test_the_event_is_shown_by_its_id_and_by_the_senders(im: Im) -> None:
     (result,) = im.post(event(id="mine"), token=ADMIN)
-    for id in (result["event_id"], "mine"):
-        found = im.get(f"/api/v1/events/{id}")
+    for known_as in (result["event_id"], "mine"):
+        found = im.get(f"/api/v1/events/{known_as}")
         assert found["event_id"] == result["event_id"]
         assert found["body"]["incident"]["title"] == "Database down"
-    assert (ROOT / "router").is_dir()

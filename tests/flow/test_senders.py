@@ -64,7 +64,9 @@ def test_a_batch_of_cloudevents_is_all_or_nothing(im: Im) -> None:
 
 def test_data_may_come_in_base64(im: Im) -> None:
     given = envelope(data=None)
-    given["data_base64"] = base64.b64encode(b'{"incident": {"id": "b", "title": "t", "severity": "SEV-4"}}').decode()
+    given["data_base64"] = base64.b64encode(
+        b'{"incident": {"id": "b", "title": "t", "severity": "SEV-4"}}'
+    ).decode()
     assert structured(im, given).status_code == 202
 
 
@@ -188,7 +190,7 @@ def test_firing_again_reopens_and_pages_again(im: Im) -> None:
     im.drain()
     (result,) = fire(im, webhook(alert(severity="critical", minute=60)))
     assert only_incident(im)["status"] == "open"
-    again = [im.delivery(id) for id in result["deliveries"]]
+    again = [im.delivery(each) for each in result["deliveries"]]
     assert {row["priority"] for row in again} == {0}
     im.drain()
     texts = [str(row["payload"]) for row in im.shown(channel="critical")]
@@ -208,10 +210,10 @@ def test_a_resolution_counts_though_people_acted_after_the_alert_ended(im: Im) -
     """Alertmanager tells of an end only after its group_interval; an acknowledgement may be newer."""
     im.call("POST", EVENTS, event(incident="x"), token=SENDER)
     fire(im, webhook(alert()))
-    id = '{}:{alertname="DiskFull"}'
-    im.post(event("acknowledged", incident=id, minute=35))
+    group = '{}:{alertname="DiskFull"}'
+    im.post(event("acknowledged", incident=group, minute=35))
     fire(im, webhook(alert(ended=30)))
-    (row,) = im.sql("SELECT status FROM incidents WHERE external_id = %s", id)
+    (row,) = im.sql("SELECT status FROM incidents WHERE external_id = %s", group)
     assert row["status"] == "resolved"
 
 
@@ -304,7 +306,11 @@ def test_a_trigger_without_a_key_gets_one_and_is_an_incident_of_its_own(im: Im) 
     keys = {page(im, key="").json()["dedup_key"] for _ in range(3)}
     assert len(keys) == 3
     assert page(im, "resolve", key=keys.pop()).status_code == 202
-    assert sorted(row["status"] for row in im.get("/api/v1/incidents", status="")) == ["open", "open", "resolved"]
+    assert sorted(row["status"] for row in im.get("/api/v1/incidents", status="")) == [
+        "open",
+        "open",
+        "resolved",
+    ]
 
 
 def test_what_is_not_known_is_resolved_as_pagerduty_does(im: Im) -> None:

@@ -73,7 +73,7 @@ def test_lines_that_are_not_objects_are_named_and_the_others_are_kept() -> None:
 
 
 def test_broken_json_over_several_lines_is_told_with_line_and_column() -> None:
-    with pytest.raises(CliError, match=r"f is not JSON: line 2, column 9"):
+    with pytest.raises(CliError, match=r"f is not JSON: line 2, column 10"):
         parse(b'{\n  "type" "x"\n}', "f")
 
 

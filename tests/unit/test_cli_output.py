@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 
 import pytest
 
@@ -111,3 +115,21 @@ def test_routing_falls_back_from_severity_to_default_to_the_default_channel() ->
     ]
     config["notification_channels"] = {"default": "CD"}
     assert routing(config)[0] == ("SEV-1", "CD")
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_on_a_terminal_tables_and_marks_are_coloured_unless_that_is_not_wanted(
+    no_color: str, coloured: bool
+) -> None:
+    code = (
+        "from api.cli.output import print_table, tick\n"
+        "print_table(('State',), [('failed [bold]',), ('failed',)]); tick(True, 'done')"
+    )
+    ours, theirs = pty.openpty()
+    environ = os.environ | {"TERM": "xterm-256color", "NO_COLOR": no_color}
+    subprocess.run([sys.executable, "-c", code], stdout=theirs, env=environ, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "failed [bold]" in shown
+    assert ("\x1b[31m" in shown, "\x1b[32m" in shown) == (coloured, coloured)

@@ -88,8 +88,8 @@ INSERT INTO count_marks (count, key, at)
 SELECT * FROM unnest(%(counts)s::text[], %(keys)s::text[], %(at)s::timestamptz[])
 
 -- name: promote
--- An urgent message promotes its stream: what waits before it goes as early as it does.
-UPDATE deliveries d SET priority = 0
+-- An urgent message promotes its stream: what waits before it goes as early as it does, and expires no sooner.
+UPDATE deliveries d SET priority = 0, expires_at = NULL
 FROM unnest(%(incidents)s::uuid[], %(providers)s::text[], %(channels)s::text[]) AS s (incident_id, provider, channel)
 WHERE d.incident_id = s.incident_id AND d.provider = s.provider AND d.channel = s.channel
   AND d.state IN ('pending', 'retrying') AND d.priority > 0

@@ -128,8 +128,11 @@ WITH lost AS (
 SELECT provider, count(*) AS rows FROM lost GROUP BY provider
 
 -- name: sweep_expired
-UPDATE deliveries SET state = 'expired', reason = 'expired', detail = 'waited longer than 24 hours'
-WHERE state IN ('pending', 'retrying') AND expires_at < now()
+-- What is urgent has no date of its own: it waits for as long as its incident is open.
+UPDATE deliveries d SET state = 'expired', reason = 'expired', detail = 'waited longer than 24 hours'
+WHERE state IN ('pending', 'retrying')
+  AND (expires_at < now() OR (expires_at IS NULL AND accepted_at < now() - interval '24 hours' AND EXISTS (
+      SELECT FROM incidents i WHERE i.id = d.incident_id AND i.status IN ('resolved', 'closed'))))
 RETURNING provider
 
 -- name: sweep_overdue
