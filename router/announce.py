@@ -11,7 +11,7 @@ import msgspec
 from adapters.config import template_for
 from adapters.contract import IncidentCard, Message, Severity
 from router import compose, ids
-from router.batch import Delivery
+from router.batch import EXPIRES_AFTER, Delivery
 from router.events import SEVERITIES, TYPES
 from router.incidents import Incident
 from router.problems import Invalid
@@ -83,7 +83,7 @@ async def enqueue(
             message=message,
             routes=(),
             accepted_at=now,
-            expires_at=None,
+            expires_at=None if urgent else now + EXPIRES_AFTER,
         )
         for provider, channel in placed
     ]

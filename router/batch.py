@@ -347,6 +347,7 @@ def showable(external_id: str) -> bool:
     """Whether a source's own id can serve as the id that people see."""
     return (
         external_id.startswith("INC-")
+        and len(external_id) > len("INC-")
         and len(external_id) <= 40
         and external_id.replace("-", "").isalnum()
         and external_id.isascii()

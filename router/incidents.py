@@ -39,6 +39,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     changed_at: datetime
     """The time of the newest event that moved the state."""
+    status_at: datetime | None = None
+    """The time of the newest change of the status; None while it has its first."""
     acknowledged_at: datetime | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
@@ -69,16 +71,18 @@ def apply(known: Incident | None, event: Event, *, new_id: str, display_id: str)
     """The change that an event makes.
 
     Only an event that is not older than the newest one moves the state, unless its sender's order is that
-    of arrival; leaving resolved or closed needs incident.reopened. Deadlines (sla.*) move nothing. An
-    unknown incident is created by whatever event comes first, as long as that says title and severity.
-    `new_id` and `display_id` are for a new incident. Raises Invalid.
+    of arrival; the status waits only for a newer status, not for a note that overtook it. Leaving resolved
+    or closed needs incident.reopened. Deadlines (sla.*) move nothing. An unknown incident is created by
+    whatever event comes first, as long as that says title and severity. `new_id` and `display_id` are for
+    a new incident. Raises Invalid.
     """
     if known is None:
         return Change(None, _first(event, new_id, display_id), late=False)
     if event.type.startswith("sla."):
         return Change(known, known, late=False)
     if event.at < known.changed_at and not event.refires:
-        return Change(known, _fill_from_late(known, event), late=True)
+        after = _late_status(known, _fill_from_late(known, event), event)
+        return Change(known, after, late=after.status == known.status)
     return Change(known, _moved(known, event), late=False)
 
 
@@ -148,12 +152,23 @@ def _with_status(incident: Incident, status: str, at: datetime) -> Incident:
         resolved = resolved or at
         closed = (closed or at) if status == "closed" else None
     return msgspec.structs.replace(
-        incident, status=status, acknowledged_at=acknowledged, resolved_at=resolved, closed_at=closed
+        incident,
+        status=status,
+        status_at=incident.status_at if status == incident.status else at,
+        acknowledged_at=acknowledged,
+        resolved_at=resolved,
+        closed_at=closed,
     )
 
 
+def _late_status(known: Incident, filled: Incident, event: Event) -> Incident:
+    if event.type not in _STATUS_OF or (known.status_at is not None and event.at < known.status_at):
+        return filled
+    return _with_status(filled, _next_status(known.status, event), event.at)
+
+
 def _fill_from_late(known: Incident, event: Event) -> Incident:
-    """A late event moves no state, but its time and texts fill what nobody has said since."""
+    """A late event's time and texts fill what nobody has said since."""
     given = event.incident
     blank = {
         name: value

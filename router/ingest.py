@@ -24,6 +24,7 @@ from router.providers import Directory
 from router.store import connect_options, statement
 from router.store.database import AWAY, FULL, Connection
 from router.wake import Waker
+from rules.engine import Engine
 from rules.live import LiveRules
 from rules.load import RuleSet
 
@@ -59,6 +60,8 @@ class Ingest:
         self._connection: Connection | None = None
         self._kept_rule_set = ""
         self._closing = False
+        self._engine: Engine | None = None
+        self._fallbacks = 0
 
     async def submit(self, events: Sequence[Event]) -> tuple[Result, ...]:
         """Handle the events of one request: all or none. Returns after their commit; raises Problem."""
@@ -70,9 +73,9 @@ class Ingest:
         return await answer
 
     async def run(self) -> None:
-        """Commit group after group until cancelled; what waits then is answered first."""
+        """Commit group after group until `drained` is called; what waits then is answered first."""
         try:
-            while True:
+            while not self._closing:
                 await self._arrived.wait()
                 self._arrived.clear()
                 while self._waiting:
@@ -85,6 +88,7 @@ class Ingest:
     async def drained(self, seconds: float = 5.0) -> None:
         """Refuse what comes from now on, and wait until what came before is answered."""
         self._closing = True
+        self._arrived.set()
         waiting = [answer for _, answer in self._waiting]
         if waiting:
             await asyncio.wait(waiting, timeout=seconds)
@@ -124,6 +128,7 @@ class Ingest:
                 answer.set_exception(result)
             else:
                 answer.set_result(result)
+        self._count_fallbacks()
         for seconds in handled.decision_seconds:
             metrics.DECISION_SECONDS.observe(seconds)
         return handled.lanes
@@ -141,6 +146,13 @@ class Ingest:
         answer = group[0][1]
         if not answer.done():
             answer.set_exception(_refusal(error))
+
+    def _count_fallbacks(self) -> None:
+        engine = self._live.current[1]
+        if engine is not self._engine:
+            self._engine, self._fallbacks = engine, 0
+        metrics.ENGINE_FALLBACKS.inc(engine.fallbacks - self._fallbacks)
+        self._fallbacks = engine.fallbacks
 
     async def _away(self, group: Sequence[tuple[Request, Answer]], error: Exception) -> None:
         full = isinstance(error, psycopg.errors.DiskFull)

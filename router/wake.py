@@ -17,6 +17,8 @@ from redis.exceptions import RedisError
 from rq import Queue
 
 CHANNEL: Final = "im:wake"
+LANES_CHANNEL: Final = "im:wake-lanes"
+"""Of drains that serve some lanes only: that one of them hears does not mean that somebody sends."""
 QUEUE: Final = "im"
 DRAIN: Final = "worker.jobs.drain"
 """Queued job names are an interface: renaming one strands jobs."""
@@ -44,6 +46,7 @@ class Waker:
             return
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._redis.publish(LANES_CHANNEL, b"1")
                 if not await self._redis.publish(CHANNEL, b"1"):
                     await self.start_drain()
             self._quiet = False

@@ -31,7 +31,7 @@ from router.problems import Problem
 from router.providers import Directory
 from router.sending import Sent, send
 from router.store import Store
-from router.wake import CHANNEL, Waker
+from router.wake import CHANNEL, LANES_CHANNEL, Waker
 
 SENDING_PER_PROVIDER: Final = 32
 """Requests to one provider at a time."""
@@ -352,7 +352,7 @@ class Drain:
     async def _listening(self) -> AsyncIterator[asyncio.Task[None]]:
         """Hear wake-ups, so that wakers need not queue a job; the task ends when Redis goes away."""
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            await pubsub.subscribe(CHANNEL)
+            await pubsub.subscribe(LANES_CHANNEL if self._lanes else CHANNEL)
 
             async def listen() -> None:
                 async for _ in pubsub.listen():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 import structlog
@@ -20,6 +20,7 @@ from router.ingest import Ingest
 from router.settings import Settings
 from rules.live import LiveRules
 
+_LAST_COMMIT_SECONDS: Final = 5.0
 _log = structlog.get_logger()
 
 
@@ -59,10 +60,10 @@ async def context(settings: Settings) -> AsyncIterator[Context]:
             yield Context(built, live, ingest)
         finally:
             await ingest.drained()
+            await asyncio.wait(tasks[:1], timeout=_LAST_COMMIT_SECONDS)
             for task in tasks:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.wait(tasks, timeout=_LAST_COMMIT_SECONDS)
 
 
 async def _follow_rules(live: LiveRules) -> None:

@@ -150,7 +150,9 @@ def test_a_platform_that_refuses_connections_shows_as_retrying_with_the_reason(r
     assert running.call("POST", "/api/v1/chatops/providers", body).status == 201
     sent = deliveries_of(running, "unreachable", "INC-UNREACHABLE")
     (waiting,) = (each for each in sent if delivery(running, each)["provider"] == "away")
-    eventually(lambda: len(delivery(running, waiting)["attempts"]) > 1, 30)
+    eventually(
+        lambda: len(delivery(running, waiting)["attempts"]) > 1, 30, lambda: delivery(running, waiting)
+    )
     shown = delivery(running, waiting)
     assert shown["state"] in ("retrying", "sending")
     assert shown["reason"] == "unreachable"
@@ -161,6 +163,7 @@ def test_a_platform_that_refuses_connections_shows_as_retrying_with_the_reason(r
 def test_sigterm_ends_everything_in_time_and_leaves_no_process() -> None:
     with installed() as installation:
         deliveries_of(installation, "last", "INC-LAST")
+        assert len(installation.left_over()) >= 6, "the search does not find what runs"
         asked = time.monotonic()
         assert installation.stop() == 0
         assert time.monotonic() - asked < STOP_SECONDS

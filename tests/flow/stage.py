@@ -250,11 +250,11 @@ class Im:
         )
 
     @contextmanager
-    def draining(self, count: int = 1) -> Iterator[None]:
+    def draining(self, count: int = 1, *, lanes: Sequence[str] = ()) -> Iterator[None]:
         """Drains beside the test."""
         stop = threading.Event()
         running = [
-            self.loop.start(self.drain_of(stopping=stop.is_set).run(linger=600, seconds=600))
+            self.loop.start(self.drain_of(stopping=stop.is_set, lanes=lanes).run(linger=600, seconds=600))
             for _ in range(count)
         ]
         try:
