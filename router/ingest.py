@@ -79,7 +79,7 @@ class Ingest:
                 await self._arrived.wait()
                 self._arrived.clear()
                 while self._waiting:
-                    await self._commit(self._take())
+                    await self._commit_or_tell(self._take())
         finally:
             self._closing = True
             if self._connection is not None:
@@ -102,6 +102,18 @@ class Ingest:
                 break
             taken.append(self._waiting.popleft())
         return taken
+
+    async def _commit_or_tell(self, group: Sequence[tuple[Request, Answer]]) -> None:
+        """Commit a group; a defect of ours ends neither this task nor the wait of those who called."""
+        try:
+            await self._commit(group)
+        except Exception as error:
+            _log.error("group_failed", error=type(error).__name__, exc_info=error)
+            for _, answer in group:
+                if not answer.done():
+                    answer.set_exception(
+                        Problem("the event could not be handled; send it again with the same id")
+                    )
 
     async def _commit(self, group: Sequence[tuple[Request, Answer]], *, again: bool = True) -> None:
         try:

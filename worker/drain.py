@@ -31,6 +31,7 @@ from router.problems import Problem
 from router.providers import Directory
 from router.sending import Sent, send
 from router.store import Store
+from router.targets import Provider
 from router.wake import CHANNEL, LANES_CHANNEL, Waker
 
 SENDING_PER_PROVIDER: Final = 32
@@ -212,7 +213,7 @@ class Drain:
     async def _attempt(self, group: Group) -> None:
         head = group.head
         started = _now()
-        provider = self._directory.providers.get(head.provider)
+        provider = await self._provider(head.provider)
         try:
             if provider is None:
                 raise self._no_provider(head.provider)
@@ -226,6 +227,12 @@ class Drain:
         else:
             assert provider is not None
             self._sent(group, sent, started, provider.platform)
+
+    async def _provider(self, name: str) -> Provider | None:
+        """The provider of that name; one that is not known may have been added a moment ago."""
+        if name not in self._directory.providers and name not in self._directory.broken:
+            await self._directory.refresh(self._store)
+        return self._directory.providers.get(name)
 
     def _no_provider(self, name: str) -> DeliveryError:
         if name in self._directory.broken:

@@ -58,7 +58,7 @@ async def _hold(built: Parts, stop: asyncio.Event) -> None:
         row = await cursor.fetchone()
         if row is None or not row["held"]:
             return
-        nightly = 0.0
+        nightly = float("-inf")
         while not stop.is_set():
             await connection.execute("SELECT 1")
             await _sweep(built)

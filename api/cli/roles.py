@@ -39,8 +39,15 @@ def api() -> None:
     from api.cli.local import explained  # noqa: PLC0415
     from api.http.serve import run  # noqa: PLC0415
 
-    with explained():
-        run(_settings())
+    settings = _settings()
+    try:
+        with explained():
+            run(settings)
+    except SystemExit:  # how uvicorn says that it cannot listen
+        raise CliError(
+            f"{settings.bind} port {settings.port} cannot be used; "
+            "end what listens there, or set PORT or IM_BIND"
+        ) from None
 
 
 @click.command()

@@ -56,6 +56,7 @@ CREATE TABLE incidents (
     labels jsonb NOT NULL DEFAULT '{}',
     started_at timestamptz NOT NULL,
     changed_at timestamptz NOT NULL,
+    status_at timestamptz,
     acknowledged_at timestamptz,
     resolved_at timestamptz,
     closed_at timestamptz,
@@ -63,6 +64,7 @@ CREATE TABLE incidents (
     UNIQUE (source, external_id)
 ) WITH (fillfactor = 80);
 COMMENT ON COLUMN incidents.changed_at IS 'The time of the newest event that moved the state.';
+COMMENT ON COLUMN incidents.status_at IS 'The time of the newest change of the status; null while it has its first.';
 CREATE INDEX incidents_open ON incidents (started_at) WHERE status IN ('open', 'acknowledged');
 
 CREATE TABLE counters (
@@ -207,4 +209,5 @@ CREATE TABLE sandbox_messages (
     UNIQUE (provider, channel, nonce)
 );
 CREATE INDEX sandbox_messages_channel ON sandbox_messages (provider, channel, id);
-CREATE INDEX deliveries_urgent ON deliveries (accepted_at) WHERE priority = 0 AND NOT fell_back;
+CREATE INDEX deliveries_urgent ON deliveries (accepted_at) 
+    WHERE priority = 0 AND NOT fell_back AND state IN ('pending', 'sending', 'retrying', 'failed');

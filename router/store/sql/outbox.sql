@@ -143,7 +143,8 @@ SELECT d.id::text, d.event_id::text, d.incident_id::text, d.provider, d.channel,
        d.reason, d.state
 FROM deliveries d
 WHERE d.priority = 0 AND NOT d.fell_back AND d.fallback_of IS NULL
-  AND (d.state = 'failed' OR (d.state IN ('pending', 'retrying', 'sending') AND d.accepted_at < now() - interval '60 seconds'))
+  AND d.state IN ('pending', 'sending', 'retrying', 'failed')
+  AND (d.state = 'failed' OR d.accepted_at < now() - interval '60 seconds')
   AND d.accepted_at > now() - interval '1 day'
 ORDER BY d.seq LIMIT 200
 FOR UPDATE SKIP LOCKED
