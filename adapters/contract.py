@@ -10,7 +10,7 @@ Message is untrusted: the adapter escapes it and cuts it to the platform's limit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -241,10 +241,10 @@ class Outbound(Protocol):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP answer, read whole. Header names are lower case."""
+    """An HTTP answer, read whole. Headers are looked up by their lower-case names."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
 
 

@@ -111,7 +111,7 @@ class Http:
                     await response.aclose()
         except _FAILURES as error:
             raise _no_answer(error, url, timeout) from None
-        return Answer(status=response.status_code, headers=dict(response.headers.items()), body=content)
+        return Answer(status=response.status_code, headers=response.headers, body=content)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -145,7 +145,8 @@ def _no_answer(error: Exception, url: str, timeout: float) -> DeliveryError:
 async def _read_limited(response: httpx.Response) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.aiter_bytes():
+    decoded = response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+    async for chunk in decoded:
         size += len(chunk)
         if size > MAX_ANSWER_BYTES:
             raise DeliveryError(Reason.BAD_ANSWER, "the answer was larger than 4 MiB", may_have_arrived=True)

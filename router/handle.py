@@ -33,7 +33,7 @@ async def handle(
     rule_set, engine = live.current
     # In a pipeline BEGIN travels with the look-up, and the write with COMMIT: two round trips in all.
     async with connection.pipeline(), connection.transaction():
-        known = await look_up(connection, requests, directory)
+        known = await look_up(connection, requests, directory, counting=bool(rule_set.counts))
         batch = Batch(requests, known, rule_set, engine, directory.providers)
         await reserve_numbers(connection, batch)
         batch.apply()

@@ -1,6 +1,7 @@
 """Group commit: the events of many requests in one transaction, each request answered after its commit.
 
-While one group is being committed the next one gathers, so that a group is as large as the load makes it.
+While groups are being committed the next one gathers, so that a group is as large as the load makes it. Two
+are on their way at a time: one is decided here while the database writes the other.
 A group that fails is split until the request that cannot be handled is alone with its error.
 """
 
@@ -28,6 +29,7 @@ from rules.engine import Engine
 from rules.live import LiveRules
 from rules.load import RuleSet
 
+GROUPS_AT_A_TIME: Final = 2
 MAX_REQUESTS: Final = 200
 MAX_EVENTS: Final = 1000
 MAX_WAITING: Final = 20_000
@@ -45,6 +47,7 @@ _TOO_MUCH: Final = (
 _log = structlog.get_logger()
 
 Answer = asyncio.Future[tuple[Result, ...]]
+Group = Sequence[tuple[Request, Answer]]
 
 
 class Ingest:
@@ -57,7 +60,7 @@ class Ingest:
         self._waker = waker
         self._waiting: deque[tuple[Request, Answer]] = deque()
         self._arrived = asyncio.Event()
-        self._connection: Connection | None = None
+        self._connections: dict[int, Connection] = {}
         self._kept_rule_set = ""
         self._closing = False
         self._engine: Engine | None = None
@@ -75,15 +78,20 @@ class Ingest:
     async def run(self) -> None:
         """Commit group after group until `drained` is called; what waits then is answered first."""
         try:
-            while not self._closing:
-                await self._arrived.wait()
-                self._arrived.clear()
-                while self._waiting:
-                    await self._commit_or_tell(self._take())
+            await asyncio.gather(*(self._run(lane) for lane in range(GROUPS_AT_A_TIME)))
         finally:
             self._closing = True
-            if self._connection is not None:
-                await self._connection.close()
+            for connection in self._connections.values():
+                await connection.close()
+
+    async def _run(self, lane: int) -> None:
+        while True:
+            while self._waiting:
+                await self._commit_or_tell(self._take(), lane)
+            if self._closing:
+                return
+            self._arrived.clear()
+            await self._arrived.wait()
 
     async def drained(self, seconds: float = 5.0) -> None:
         """Refuse what comes from now on, and wait until what came before is answered."""
@@ -103,10 +111,10 @@ class Ingest:
             taken.append(self._waiting.popleft())
         return taken
 
-    async def _commit_or_tell(self, group: Sequence[tuple[Request, Answer]]) -> None:
+    async def _commit_or_tell(self, group: Group, lane: int) -> None:
         """Commit a group; a defect of ours ends neither this task nor the wait of those who called."""
         try:
-            await self._commit(group)
+            await self._commit(group, lane)
         except Exception as error:
             _log.error("group_failed", error=type(error).__name__, exc_info=error)
             for _, answer in group:
@@ -115,21 +123,21 @@ class Ingest:
                         Problem("the event could not be handled; send it again with the same id")
                     )
 
-    async def _commit(self, group: Sequence[tuple[Request, Answer]], *, again: bool = True) -> None:
+    async def _commit(self, group: Group, lane: int, *, again: bool = True) -> None:
         try:
-            lanes = await self._handle(group)
+            lanes = await self._handle(group, lane)
         except (*_RACES, *_TOO_MUCH) as error:
-            await self._split(group, error, again=again)
+            await self._split(group, lane, error, again=again)
         except _AWAY as error:
-            await self._away(group, error)
+            await self._away(group, lane, error)
         except Exception as error:
-            await self._split(group, error, again=False)
+            await self._split(group, lane, error, again=False)
         else:
             if lanes:
                 await self._waker.wake()
 
-    async def _handle(self, group: Sequence[tuple[Request, Answer]]) -> frozenset[str]:
-        connection = await self._connected()
+    async def _handle(self, group: Group, lane: int) -> frozenset[str]:
+        connection = await self._connected(lane)
         await self._keep_rule_set(connection, self._live.current[0])
         handled = await handle([request for request, _ in group], connection, self._live, self._directory)
         for (request, answer), result in zip(group, handled.results, strict=True):
@@ -145,14 +153,14 @@ class Ingest:
             metrics.DECISION_SECONDS.observe(seconds)
         return handled.lanes
 
-    async def _split(self, group: Sequence[tuple[Request, Answer]], error: Exception, *, again: bool) -> None:
+    async def _split(self, group: Group, lane: int, error: Exception, *, again: bool) -> None:
         if len(group) > 1:
             middle = len(group) // 2
-            await self._commit(group[:middle])
-            await self._commit(group[middle:])
+            await self._commit(group[:middle], lane)
+            await self._commit(group[middle:], lane)
             return
         if again and isinstance(error, _RACES):
-            await self._commit(group, again=False)  # what the other process stored is seen now
+            await self._commit(group, lane, again=False)  # what the other process stored is seen now
             return
         _log.error("event_failed", error=type(error).__name__, exc_info=not isinstance(error, psycopg.Error))
         answer = group[0][1]
@@ -166,22 +174,22 @@ class Ingest:
         metrics.ENGINE_FALLBACKS.inc(engine.fallbacks - self._fallbacks)
         self._fallbacks = engine.fallbacks
 
-    async def _away(self, group: Sequence[tuple[Request, Answer]], error: Exception) -> None:
+    async def _away(self, group: Group, lane: int, error: Exception) -> None:
         full = isinstance(error, psycopg.errors.DiskFull)
         _log.warning("database_away", error=type(error).__name__, requests=len(group))
         for _, answer in group:
             if not answer.done():
                 answer.set_exception(Unavailable(FULL if full else AWAY))
-        if self._connection is not None and not full:
-            await self._connection.close()
-            self._connection = None
+        if not full and (connection := self._connections.pop(lane, None)) is not None:
+            await connection.close()
 
-    async def _connected(self) -> Connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(
-                self._database_url, **connect_options(hot=True)
-            )
-        return self._connection
+    async def _connected(self, lane: int) -> Connection:
+        connection = self._connections.get(lane)
+        if connection is None or connection.closed:
+            options = connect_options(hot=True)
+            connection = await psycopg.AsyncConnection.connect(self._database_url, **options)
+            self._connections[lane] = connection
+        return connection
 
     async def _keep_rule_set(self, connection: Connection, rule_set: RuleSet) -> None:
         """Keep the text of every rule set that decides, so that decisions can be explained later."""
@@ -210,4 +218,4 @@ def _count(request: Request, result: tuple[Result, ...] | Exception) -> None:
             outcome = "refused"
         else:
             outcome = "duplicate" if result[index].duplicate else "accepted"
-        metrics.EVENTS.labels(event.type, outcome).inc()
+        metrics.events(event.type, outcome).inc()

@@ -11,8 +11,13 @@ from router.providers import Directory
 from router.store import statement
 from router.store.database import Connection
 
+_COUNTS = "counts"
+"""Beside the incidents' locks, whose names have two lines."""
 
-async def look_up(connection: Connection, requests: Sequence[Request], directory: Directory) -> Known:
+
+async def look_up(
+    connection: Connection, requests: Sequence[Request], directory: Directory, *, counting: bool
+) -> Known:
     """Lock the batch's incidents, then read them, earlier events with the same keys, and streams."""
     events = [event for request in requests for event in request.events]
     incidents = list(dict.fromkeys((event.source, event.incident.id) for event in events))
@@ -21,6 +26,9 @@ async def look_up(connection: Connection, requests: Sequence[Request], directory
     wanted = list({external for _, external in incidents if showable(external)})
     async with connection.pipeline():
         locks = [f"{source}\n{external}" for source, external in incidents]
+        if counting:
+            # A count must see what a group that commits at the same time adds to it.
+            locks.append(_COUNTS)
         await connection.execute(statement("ingest.lock"), {"keys": locks})
         earlier = await connection.execute(
             statement("ingest.earlier"), {"sources": [s for s, _ in keyed], "keys": [k for _, k in keyed]}

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from prometheus_client import Counter, Histogram
 
 _FAST: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
 _DELIVERY: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
+
+@cache
+def sent(provider: str, platform: str) -> tuple[Counter, Histogram]:
+    """The counter and the histogram of what arrived; looking labels up costs more than counting."""
+    return (
+        DELIVERIES.labels(provider, platform, "sent", ""),
+        DELIVERY_SECONDS.labels(provider, platform),
+    )
+
+
+@cache
+def events(kind: str, outcome: str) -> Counter:
+    """The counter of events of a type with an outcome."""
+    return EVENTS.labels(kind, outcome)
+
 
 EVENTS: Final = Counter("im_events_total", "Events by type and outcome", ["type", "outcome"])
 DECISION_SECONDS: Final = Histogram("im_decision_seconds", "Time to decide one event", buckets=_FAST)

@@ -265,10 +265,10 @@ class Drain:
                 message_id=sent.message_id,
             )
         self._owe(outcomes, announced)
+        counter, seconds = metrics.sent(head.provider, platform)
         for each in group.all:
-            metrics.DELIVERIES.labels(head.provider, platform, "sent", "").inc()
-            latency = (finished - each.accepted_at).total_seconds()
-            metrics.DELIVERY_SECONDS.labels(head.provider, platform).observe(latency)
+            counter.inc()
+            seconds.observe((finished - each.accepted_at).total_seconds())
         if sent.may_be_double:
             metrics.DOUBLES.labels(head.provider, platform).inc()
 

@@ -12,6 +12,7 @@ from adapters.contract import Message
 
 # https://docs.slack.dev/messaging/formatting-message-text#escaping : exactly these three are entities.
 _ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_SPECIAL: Final = re.compile(r"[&<>]")
 
 # Slack has no escape for * _ ~ ` and :emoji:. The fallback of a date that cannot be formatted is always
 # shown as it is: https://github.com/yhatt/jsx-slack/blob/main/docs/about-escape-and-exact-mode.md
@@ -46,6 +47,8 @@ _LONGEST_MARKUP: Final = 3100
 
 def plain(text: str) -> str:
     """For a `plain_text` object, where nothing but the three entities has a meaning."""
+    if text.isascii() and text.isprintable() and not _SPECIAL.search(text):
+        return text
     return look.visible(text).translate(_ENTITIES)
 
 

@@ -33,6 +33,7 @@ async def _serve(settings: Settings) -> None:
             access_log=False,
             log_level="warning",
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=10,
             backlog=2048,
         )

@@ -1,8 +1,8 @@
 -- name: lock
--- One writer per incident. Hashed into 64 locks, so that a batch cannot fill the lock table; two-part keys
+-- One writer per incident, hashed into 1,024 locks, so that a batch cannot fill the lock table; two-part keys
 -- are a space of their own beside the one-part keys of the ticker and the migrations.
 SELECT pg_advisory_xact_lock(1, lock) FROM (
-    SELECT DISTINCT hashtext(key) & 63 AS lock FROM unnest(%(keys)s::text[]) AS key ORDER BY 1
+    SELECT DISTINCT hashtext(key) & 1023 AS lock FROM unnest(%(keys)s::text[]) AS key ORDER BY 1
 ) AS locks
 
 -- name: earlier

@@ -60,13 +60,16 @@ WITH wanted AS (
     ) AS picked
     WHERE wanted.oldest
 ), behind AS (
+    -- A subquery that locks is run for each head by itself, on the stream's index.
     SELECT f.id, h.id AS head
-    FROM heads h
-    JOIN deliveries f ON f.incident_id = h.incident_id AND f.provider = h.provider AND f.channel = h.channel
-    WHERE f.state IN ('pending', 'retrying') AND f.seq > h.seq
-      -- What may have arrived is tried again as the same message: with all that was in it and nothing more.
-      AND (NOT h.uncertain OR (f.uncertain AND f.merged_into = h.id))
-    FOR UPDATE OF f SKIP LOCKED
+    FROM heads h, LATERAL (
+        SELECT d.id FROM deliveries d
+        WHERE d.incident_id = h.incident_id AND d.provider = h.provider AND d.channel = h.channel AND d.seq > h.seq
+          AND d.state IN ('pending', 'sending', 'retrying') AND d.state <> 'sending'
+          -- What may have arrived is tried again as the same message: with all that was in it and nothing more.
+          AND (NOT h.uncertain OR (d.uncertain AND d.merged_into = h.id))
+        FOR UPDATE SKIP LOCKED
+    ) AS f
 ), taken AS (
     SELECT id, id AS head FROM heads UNION ALL SELECT id, head FROM behind
 )
@@ -101,7 +104,8 @@ UPDATE deliveries d SET state = done.state, reason = done.reason, detail = done.
     sent_at = CASE WHEN done.state = 'sent' THEN done.finished_at END,
     not_before = CASE WHEN done.wait IS NULL THEN d.not_before ELSE now() + make_interval(secs => done.wait) END
 FROM done
-WHERE d.id = done.id AND d.state = 'sending' AND d.lease_owner = %(owner)s AND d.attempts = done.number
+-- A lease says `sending` too, and leaves the planner no index but that of the ids.
+WHERE d.id = done.id AND d.lease_until IS NOT NULL AND d.lease_owner = %(owner)s AND d.attempts = done.number
 
 -- name: next_due
 SELECT extract(epoch FROM min(not_before) - now())::float8 AS seconds
@@ -111,7 +115,7 @@ FROM deliveries WHERE state IN ('pending', 'retrying') AND not_before > now()
 -- A worker that stops in good order gives back what it has not begun to send.
 UPDATE deliveries SET state = CASE WHEN attempts > 1 THEN 'retrying' ELSE 'pending' END, attempts = attempts - 1,
     lease_owner = NULL, lease_until = NULL, tried_at = CASE WHEN uncertain THEN tried_at END
-WHERE id = ANY(%(ids)s::uuid[]) AND lease_owner = %(owner)s AND state = 'sending'
+WHERE id = ANY(%(ids)s::uuid[]) AND lease_owner = %(owner)s AND lease_until IS NOT NULL
 
 -- name: sweep_leases
 -- A lease that ran out means that the outcome is unknown; the next try is told so.
