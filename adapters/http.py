@@ -78,7 +78,7 @@ class Http:
     nothing here wants it, and it costs more than the sending itself.
     """
 
-    def __init__(self, *, connections: int = 100) -> None:
+    def __init__(self, *, connections: int = 512) -> None:
         tls = httpx.create_ssl_context(trust_env=False)
         self._transport = AiohttpTransport(verify=tls, client=lambda: _session(connections, tls))
         self._closed = False

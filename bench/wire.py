@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
@@ -85,16 +86,19 @@ class _SinkConnection(asyncio.Protocol):
         self._messages = Messages()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         for message in self._messages.feed(data):
             answer = self._sink.take(message)
-            write: Callable[[bytes], None] = self._transport.write  # type: ignore[attr-defined]
             if self._sink.latency:
-                asyncio.get_running_loop().call_later(self._sink.latency, write, answer)
+                asyncio.get_running_loop().call_later(self._sink.latency, self._write, answer)
             else:
-                write(answer)
+                self._write(answer)
+
+    def _write(self, answer: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(answer)
 
 
 @dataclass

@@ -34,16 +34,16 @@ from router.store import Store
 from router.targets import Provider
 from router.wake import CHANNEL, LANES_CHANNEL, Waker
 
-SENDING_PER_PROVIDER: Final = 32
+SENDING_PER_PROVIDER: Final = 128
 """Requests to one provider at a time."""
-CLAIMED_PER_PROVIDER: Final = 64
+CLAIMED_PER_PROVIDER: Final = 160
 """Half of them wait here, so that a connection that becomes free finds the next one at hand."""
-CLAIMED: Final = 256
+CLAIMED: Final = 640
 LINGER_SECONDS: Final = 20.0
 """How long a drain waits for more before it ends."""
 RUN_SECONDS: Final = 60.0
 """How long a drain runs at the most; then the queue has its turn."""
-_WORTH_A_CLAIM: Final = 24
+_WORTH_A_CLAIM: Final = 32
 """A busy provider's slots are filled this many at a time; urgent messages take any."""
 _SENDING_SECONDS: Final = 11.0
 """A request and its receipt: what is left of the lease must be longer, or another worker may send too."""

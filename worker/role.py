@@ -17,6 +17,7 @@ from rq import Queue, SimpleWorker
 
 from router import log
 from router.bootstrap import owner, parts
+from router.process import settle
 from router.settings import Settings
 from router.wake import QUEUE
 from worker.jobs import Bench
@@ -46,6 +47,7 @@ def run(settings: Settings, lanes: tuple[str, ...] = ()) -> None:
         Bench.lanes = lanes
         Bench.owner = owner()
         Bench.stopping = staticmethod(lambda: DrainWorker.stop_asked)
+        settle()
         try:
             _work_until_stopped(settings)
         finally:

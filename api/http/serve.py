@@ -11,6 +11,7 @@ from api.http.app import create_app
 from api.http.context import context
 from router import log
 from router.installation import prepare
+from router.process import settle
 from router.settings import Settings
 
 
@@ -37,4 +38,5 @@ async def _serve(settings: Settings) -> None:
             timeout_graceful_shutdown=10,
             backlog=2048,
         )
+        settle()
         await uvicorn.Server(config).serve()
