@@ -56,8 +56,15 @@ def notice(given: Notice, incident: Incident | None, provider: Provider) -> Mess
     )
 
 
+def require_active(provider: Provider) -> None:
+    """Invalid when a provider is switched off: what is sent to it would wait for a day."""
+    if not provider.active:
+        raise Invalid(f"`{provider.name}` is switched off; switch it on before sending to it")
+
+
 def channel_for(provider: Provider, severity: str | None) -> str:
     """Where a notice goes: the severity's channel, else the default one; Invalid when there is none."""
+    require_active(provider)
     given = provider.config.notification_channels
     channel = (severity and given.get(severity)) or given.get("default") or provider.config.default_channel
     if not channel:

@@ -35,6 +35,7 @@ MODES: Final[Mapping[str, str]] = {
 }
 """How an event shows where its incident is already announced; everything else edits in place."""
 
+MAX_STEPS: Final = 30
 _LINE_TITLE: Final = 60
 _STEPS: Final[Mapping[str, str]] = {
     "incident.created": "declared",
@@ -106,17 +107,18 @@ def step(event: Event, incident: Incident) -> str:
     return f"{event.at:%H:%M} {words}{by}{note}"
 
 
-def merged(waiting: Sequence[tuple[Message, str]]) -> Message:
+def merged(waiting: Sequence[tuple[Message, str]], shown: Sequence[str] = ()) -> Message:
     """One message for several of a stream that were waiting: the newest state, and the steps skipped.
 
-    `waiting` is (message, its step), oldest first. A reference-free copy of the newest is returned when
-    there is only one.
+    `waiting` is (message, its step), oldest first; `shown` are the steps that the message to be edited lists
+    already, which must not vanish with the edit. One alone, with nothing shown before, stays as it is.
     """
     newest = waiting[-1][0]
-    if len(waiting) == 1:
+    if len(waiting) == 1 and not shown:
         return newest
     badges = dict.fromkeys(badge for each, _ in waiting for badge in each.badges)
-    return msgspec.structs.replace(newest, steps=tuple(text for _, text in waiting), badges=tuple(badges))
+    steps = (*shown, *(text for _, text in waiting))[-MAX_STEPS:]
+    return msgspec.structs.replace(newest, steps=steps, badges=tuple(badges))
 
 
 def summary(waiting: Sequence[Message]) -> Message:

@@ -48,6 +48,8 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     accepted_at: datetime
     announced: str | None
     """The platform's id of the message that announced the incident in this channel."""
+    shown: tuple[str, ...] = ()
+    """The steps that this message lists already."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +68,17 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def message(self) -> Message:
         """The one message that shows them all."""
-        own = compose.merged([(each.message, each.step) for each in (self.head, *self.behind)])
-        return compose.summary([own, *(group.message for group in self.summed_up)]) if self.summed_up else own
+        if self.summed_up:
+            return compose.summary([self.news, *(group.news for group in self.summed_up)])
+        return self._merged(self.head.shown if self.mode.startswith("edit") else ())
+
+    @property
+    def news(self) -> Message:
+        """The same without the steps that the announcement lists already."""
+        return self._merged(())
+
+    def _merged(self, shown: tuple[str, ...]) -> Message:
+        return compose.merged([(each.message, each.step) for each in (self.head, *self.behind)], shown)
 
     @property
     def mode(self) -> str:
@@ -106,6 +117,8 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     channel: str
     message_id: str | None
+    steps: tuple[str, ...] = ()
+    """The steps that it lists."""
 
 
 class Outbox:
@@ -206,4 +219,5 @@ def _groups(rows: Sequence[dict[str, Any]]) -> list[Group]:
 
 def _claimed(row: dict[str, Any]) -> Claimed:
     message = _decode_message(row.pop("message"))
-    return Claimed(message=message, **row)
+    announced, shown = row.pop("stream") or (None, ())
+    return Claimed(message=message, announced=announced, shown=tuple(shown), **row)

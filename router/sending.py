@@ -29,6 +29,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
     message_id: str
     announces: bool
+    steps: tuple[str, ...] = ()
+    """What the announcing message lists now."""
     may_be_double: bool = False
 
 
@@ -41,14 +43,17 @@ class Connected(msgspec.Struct, frozen=True):
 
 async def send(connected: Connected, group: Group, clock: Callable[[], datetime]) -> Sent:
     """Send a group; DeliveryError when it did not arrive."""
-    message, ref = group.message, _ref(group)
-    if group.mode == "post" or ref is None:
+    message, mode, ref = group.message, group.mode, _ref(group)
+    if mode == "post" or ref is None:
         return await _post(connected, group, message, clock)
-    if group.mode in ("edit", "edit_reply"):
+    if mode in ("edit", "edit_reply"):
         receipt = await connected.adapter.edit(ref, message)
-        if group.mode == "edit":
-            return Sent(message_id=receipt.ref.message_id, announces=True)
-    return await _reply(connected, group, ref, message, clock)
+        if mode == "edit":
+            return Sent(message_id=receipt.ref.message_id, announces=True, steps=message.steps)
+    sent = await _reply(connected, group, ref, clock)
+    if mode == "reply":
+        return sent
+    return msgspec.structs.replace(sent, message_id=ref.message_id, announces=True, steps=message.steps)
 
 
 async def _post(connected: Connected, group: Group, message: Message, clock: Callable[[], datetime]) -> Sent:
@@ -57,15 +62,13 @@ async def _post(connected: Connected, group: Group, message: Message, clock: Cal
         nonce = ids.nonce(group.head.id)
         receipt = await connected.adapter.post(group.head.channel, message, nonce=nonce)
         earlier = receipt.ref
-    return Sent(message_id=earlier.message_id, announces=True, may_be_double=double)
+    return Sent(message_id=earlier.message_id, announces=True, steps=message.steps, may_be_double=double)
 
 
-async def _reply(
-    connected: Connected, group: Group, ref: MessageRef, message: Message, clock: Callable[[], datetime]
-) -> Sent:
+async def _reply(connected: Connected, group: Group, ref: MessageRef, clock: Callable[[], datetime]) -> Sent:
     earlier, double = await _earlier_try(connected, group, clock)
     if earlier is None:
-        plain = msgspec.structs.replace(message, actions=())
+        plain = msgspec.structs.replace(group.news, actions=())
         receipt = await connected.adapter.reply(ref, plain, nonce=ids.nonce(group.head.id))
         earlier = receipt.ref
     return Sent(message_id=earlier.message_id, announces=False, may_be_double=double)

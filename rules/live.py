@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -24,9 +24,10 @@ Current = tuple[RuleSet, Engine]
 class LiveRules:
     """The last good rule set of a folder, and what is wrong with the files since then.
 
-    The first load raises RuleFilesError. `refresh` is cheap while nothing changes; when a file did, it takes
-    as long as the trial in a process of its own (tenths of a second; seconds when the trial hangs), so call
-    it off the event loop. Safe to share between threads.
+    Where the files are bad from the start, `last_good` ({file name: text}, of an earlier run) is in force;
+    without one the first load raises RuleFilesError. `refresh` is cheap while nothing changes; when a file
+    did, it takes as long as the trial in a process of its own (tenths of a second; seconds when the trial
+    hangs), so call it off the event loop. Safe to share between threads.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class LiveRules:
         default_timezone: str,
         check_every: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
+        last_good: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
         self._timezone = default_timezone
@@ -43,11 +45,11 @@ class LiveRules:
         self._clock = clock
         self._busy = threading.Lock()
         self._stamp = self._stamps()
-        self._current = self._tried(read_sources(folder))
         self._next_check = clock() + check_every
         self._next_retry = float("inf")
         self._problems: tuple[Problem, ...] = ()
         self._since: datetime | None = None
+        self._current = self._first(last_good)
 
     @property
     def current(self) -> Current:
@@ -102,6 +104,16 @@ class LiveRules:
             before[1].close()
         self._problems, self._since, self._next_retry = (), None, float("inf")
         return changed
+
+    def _first(self, last_good: Mapping[str, str] | None) -> Current:
+        try:
+            return self._tried(read_sources(self._folder))
+        except RuleFilesError as error:
+            if last_good is None:
+                raise
+            current = self._tried(dict(last_good))
+            self._failed(error.problems)
+            return current
 
     def _tried(self, sources: dict[str, str]) -> Current:
         rule_set = parse_texts(sources, default_timezone=self._timezone)

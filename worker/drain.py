@@ -263,6 +263,7 @@ class Drain:
                 provider=head.provider,
                 channel=head.channel,
                 message_id=sent.message_id,
+                steps=sent.steps,
             )
         self._owe(outcomes, announced)
         counter, seconds = metrics.sent(head.provider, platform)

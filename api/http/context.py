@@ -18,6 +18,7 @@ from router.access import Principal
 from router.bootstrap import Parts, parts
 from router.ingest import Ingest
 from router.settings import Settings
+from router.store import Store
 from rules.live import LiveRules
 
 _LAST_COMMIT_SECONDS: Final = 5.0
@@ -52,8 +53,8 @@ async def caller(call: Call, scope: str) -> Principal:
 @asynccontextmanager
 async def context(settings: Settings) -> AsyncIterator[Context]:
     """The context of an API process, with its background tasks running. Raises RuleFilesError."""
-    live = await asyncio.to_thread(LiveRules, settings.rules_dir, default_timezone=settings.timezone)
     async with parts(settings) as built:
+        live = await _rules(settings, built.store)
         ingest = Ingest(settings.database_url, live, built.directory, built.waker)
         tasks = [asyncio.create_task(ingest.run()), asyncio.create_task(_follow_rules(live))]
         try:
@@ -64,6 +65,17 @@ async def context(settings: Settings) -> AsyncIterator[Context]:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=_LAST_COMMIT_SECONDS)
+
+
+async def _rules(settings: Settings, store: Store) -> LiveRules:
+    """The rules in force; those of the last run where the files have become bad since."""
+    last = await store.row("ingest.last_rule_set")
+    return await asyncio.to_thread(
+        LiveRules,
+        settings.rules_dir,
+        default_timezone=settings.timezone,
+        last_good=last["sources"] if last else None,
+    )
 
 
 async def _follow_rules(live: LiveRules) -> None:

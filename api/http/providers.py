@@ -161,6 +161,7 @@ async def send_message(request: Call, name: FromPath[str], wait: Wait = 0) -> Se
     await caller(request, "admin")
     given = await read(request, PlainText)
     provider = await context_of(request).parts.providers.get(name)
+    announce.require_active(provider)
     channel = given.channel or announce.channel_for(provider, None)
     return await _enqueue(request, [(name, channel)], announce.plain(given.text), wait)
 

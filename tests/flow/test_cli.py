@@ -328,10 +328,8 @@ def test_rules_are_validated_with_their_place_and_wrong_ones_are_not_taken(
     (problem,) = im("rules", "validate", str(folder), "--json").json["problems"]
     assert (problem["file"], problem["line"]) == ("a.yaml", 4)
     monkeypatch.setenv("IM_RULES_DIR", str(folder))
-    refused = im("chatops", "list")
-    assert (refused.code, refused.out) == (1, "")
-    assert "im: the rules cannot be used: a.yaml:4" in refused.err
     assert "✗ Rules in" in im("doctor").out
+    assert im("chatops", "list").code == 0  # the rules of the last run are in force
 
 
 def test_the_doctor_names_what_is_wrong_and_the_mend(

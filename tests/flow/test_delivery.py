@@ -681,3 +681,18 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_sends(im: Im) -> None:
         creates = [call for call in there.fake.calls if call.method == "POST"]
         assert len(creates) == 80
     assert set(states(im.deliveries())) == {"sent"}
+
+
+def test_a_restart_over_bad_files_keeps_the_rules_of_the_last_run(
+    im_with: Callable[..., Im], tmp_path: Path
+) -> None:
+    folder = write_rules(tmp_path / "rules", RULES.format("SEV-1"))
+    im = im_with(rules_dir=folder)
+    im.sandbox()
+    im.post(event(severity="SEV-1"))
+    write_rules(folder, "version: 1\nroutes:\n  - {id: x, when: {severty: SEV-1}, notify: []}\n")
+    again = im_with(rules_dir=folder)
+    shown = again.get("/api/v1/rules")
+    assert [route["id"] for route in shown["routes"]] == ["first"]
+    assert "did you mean `severity`?" in shown["problems"][0]
+    again.post(event(incident="INC-2", severity="SEV-1"))

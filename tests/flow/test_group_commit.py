@@ -10,23 +10,29 @@ from typing import Any
 import httpx
 import pytest
 
+from router.ingest import GROUPS_AT_A_TIME
 from tests.flow.stage import ADMIN, OTHER, SENDER, Im, ended, event, free_port, until, write_rules
+
+_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
 
 
 def at_once(im: Im, bodies: list[Any], *, token: str = SENDER) -> list[httpx.Response]:
-    """The answers to bodies that are committed in one group: the group before them is held up."""
-    with im.database.transaction(), ThreadPoolExecutor(len(bodies) + 1) as pool:
+    """The answers to bodies that are committed in one group: the groups before them are held up."""
+    with im.database.transaction(), ThreadPoolExecutor(len(bodies) + GROUPS_AT_A_TIME) as pool:
         # Every batch needs the number of the providers' version only after this lock on its incidents.
-        im.sql("SELECT pg_advisory_xact_lock(1, n) FROM generate_series(0, 63) AS n")
-        first = pool.submit(im.call, "POST", "/api/v1/events", event(incident="holds-up"), token=token)
-        until(lambda: im.sql("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"))
+        im.sql("SELECT pg_advisory_xact_lock(1, n) FROM generate_series(0, 1023) AS n")
+        before = []
+        for number in range(1, GROUPS_AT_A_TIME + 1):
+            held = event(incident=f"holds-up-{number}")
+            before.append(pool.submit(im.call, "POST", "/api/v1/events", held, token=token))
+            until(lambda waiting=number: len(im.sql(_WAITING)) == waiting)
         sent = [pool.submit(im.call, "POST", "/api/v1/events", body, token=token) for body in bodies]
         # Handlers queue in the same loop; they have all been heard when a later call is answered.
         for _ in range(3):
             im.get("/healthz")
         im.database.execute("COMMIT")
         im.database.execute("BEGIN")
-        assert first.result().status_code == 202
+        assert [each.result().status_code for each in before] == [202] * GROUPS_AT_A_TIME
         return [each.result() for each in sent]
 
 
@@ -252,7 +258,7 @@ def test_numbers_are_unique_and_never_those_that_a_source_shows(im: Im) -> None:
     bodies = [event(incident=f"alert/{n}") for n in range(30)]
     assert statuses(at_once(im, bodies)) == [202] * 30
     shown = [row["display_id"] for row in im.sql("SELECT display_id FROM incidents")]
-    assert len(set(shown)) == len(shown) == 32
+    assert len(set(shown)) == len(shown) == 31 + GROUPS_AT_A_TIME
     assert f"INC-{year}-001" in shown
     assert all(each.startswith(f"INC-{year}-") for each in shown)
 

@@ -172,3 +172,15 @@ def test_what_failed_for_want_of_time_is_tried_again(
     clock.now += RETRY_SECONDS
     assert check(live, clock)
     assert decided(live) == ("two",)
+
+
+def test_bad_files_at_the_start_leave_the_last_runs_rules_in_force(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "a.yaml").write_text("rotes: []")
+    live = LiveRules(tmp_path, default_timezone="UTC", clock=clock, last_good={"a.yaml": GOOD % "earlier"})
+    assert decided(live) == ("earlier",)
+    assert "did you mean `routes`?" in str(live.problems[0])
+    (tmp_path / "a.yaml").write_text(GOOD % "mended")
+    assert check(live, clock)
+    assert decided(live) == ("mended",)
+    assert live.problems == ()
+    live.close()

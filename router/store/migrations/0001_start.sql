@@ -87,8 +87,10 @@ CREATE TABLE rule_sets (
     hash text PRIMARY KEY,
     timezone text NOT NULL,
     sources jsonb NOT NULL,
-    first_used_at timestamptz NOT NULL DEFAULT now()
+    taken_at timestamptz NOT NULL DEFAULT now()
 );
+
+COMMENT ON COLUMN rule_sets.taken_at IS 'When it was last put into force; the newest serves while the files are bad.';
 
 CREATE TABLE decisions (
     id uuid PRIMARY KEY,
@@ -149,8 +151,10 @@ CREATE TABLE streams (
     provider text NOT NULL,
     channel text NOT NULL,
     message_id text,
+    steps text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (incident_id, provider, channel)
 ) WITH (fillfactor = 80);
+COMMENT ON COLUMN streams.steps IS 'The steps that the message lists; an edit keeps them.';
 COMMENT ON TABLE streams IS 'Where an incident is announced, and the message there once it is.';
 
 CREATE TABLE attempts (

@@ -96,4 +96,7 @@ WHERE d.incident_id = s.incident_id AND d.provider = s.provider AND d.channel = 
 
 -- name: keep_rule_set
 INSERT INTO rule_sets (hash, timezone, sources) VALUES (%(hash)s, %(timezone)s, %(sources)s)
-ON CONFLICT DO NOTHING
+ON CONFLICT (hash) DO UPDATE SET taken_at = now()
+
+-- name: last_rule_set
+SELECT sources FROM rule_sets ORDER BY taken_at DESC LIMIT 1

@@ -80,8 +80,8 @@ FROM taken
 WHERE d.id = taken.id
 RETURNING d.id::text, taken.head::text, d.seq, d.incident_id::text, d.provider, d.channel, d.mode, d.priority,
     d.step, d.message::text, d.attempts, d.uncertain, d.tried_at, d.accepted_at,
-    (SELECT s.message_id FROM streams s WHERE s.incident_id = d.incident_id
-        AND s.provider = d.provider AND s.channel = d.channel) AS announced
+    (SELECT json_build_array(s.message_id, s.steps) FROM streams s WHERE s.incident_id = d.incident_id
+        AND s.provider = d.provider AND s.channel = d.channel) AS stream
 
 -- name: finish
 WITH done AS (
@@ -93,10 +93,11 @@ WITH done AS (
     SELECT id, number, started_at, finished_at, outcome, reason, detail, message_id, %(owner)s FROM done
     ON CONFLICT DO NOTHING
 ), announced AS (
-    INSERT INTO streams (incident_id, provider, channel, message_id)
+    INSERT INTO streams (incident_id, provider, channel, message_id, steps)
     SELECT * FROM json_to_recordset(%(announced)s::json) AS s (
-        incident_id uuid, provider text, channel text, message_id text)
-    ON CONFLICT (incident_id, provider, channel) DO UPDATE SET message_id = excluded.message_id
+        incident_id uuid, provider text, channel text, message_id text, steps text[])
+    ON CONFLICT (incident_id, provider, channel) DO UPDATE SET message_id = excluded.message_id,
+        steps = excluded.steps
 )
 UPDATE deliveries d SET state = done.state, reason = done.reason, detail = done.detail,
     message_id = coalesce(done.message_id, d.message_id), merged_into = done.merged_into,
