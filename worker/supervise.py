@@ -25,6 +25,7 @@ from worker.errors import CannotStartError
 CANNOT_BEGIN: Final = 78
 """EX_CONFIG of sysexits.h: the exit code of a role whose settings, rules or database do not let it begin."""
 _CHECK_SECONDS: Final = 0.1
+_PORT_SECONDS: Final = 2.0
 _STOP_SECONDS: Final = 20.0
 _STEADY_SECONDS: Final = 10.0
 """A role that ran this long starts again at once; one that dies sooner waits longer and longer."""
@@ -188,6 +189,20 @@ def _empty(folder: Path) -> None:
 
 
 def _refuse_taken_port(settings: Settings) -> None:
+    """CannotStartError when somebody listens there. The API of a supervisor that was killed may be ending."""
+    deadline = time.monotonic() + _PORT_SECONDS
+    while True:
+        try:
+            _try_port(settings)
+        except CannotStartError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_CHECK_SECONDS)
+        else:
+            return
+
+
+def _try_port(settings: Settings) -> None:
     family = socket.AF_INET6 if ":" in settings.bind else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
