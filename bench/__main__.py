@@ -22,14 +22,18 @@ Run = Callable[[], Awaitable[scenarios.Figures]]
 
 ROUTER: dict[str, Run] = {
     "accept, nobody delivering": lambda: scenarios.accepted(8000),
-    "end to end, fake answers at once": lambda: scenarios.end_to_end(8000, latency=0.0),
+    "end to end, fake answers at once": lambda: scenarios.end_to_end(30_000, latency=0.0),
+    "the same, the peer looking at its groups each second": lambda: scenarios.end_to_end(30_000, latency=0.0),
     "end to end, fake answers after 50 ms": lambda: scenarios.end_to_end(3000, latency=0.05),
     "latency at 200 events/s": lambda: scenarios.latency_at(200, 10),
     "SEV-1 in a storm of SEV-4, other channels": lambda: scenarios.storm(10_000, 200),
     "SEV-1 in a storm of SEV-4, same channel, Slack's rate": lambda: scenarios.same_channel_storm(2000, 5),
 }
 PEER: dict[str, Run] = {
-    "end to end, fake answers at once": lambda: scenarios.alertmanager_end_to_end(8000, latency=0.0),
+    "end to end, fake answers at once": lambda: scenarios.alertmanager_end_to_end(30_000, latency=0.0),
+    "the same, the peer looking at its groups each second": lambda: scenarios.alertmanager_end_to_end(
+        30_000, latency=0.0, group_interval="1s"
+    ),
     "end to end, fake answers after 50 ms": lambda: scenarios.alertmanager_end_to_end(3000, latency=0.05),
     "latency at 200 events/s": lambda: scenarios.alertmanager_latency_at(200, 10),
     "SEV-1 in a storm of SEV-4, other channels": lambda: scenarios.alertmanager_storm(10_000, 200),

@@ -94,10 +94,10 @@ async def end_to_end(count: int, *, latency: float) -> Figures:
         }
 
 
-async def alertmanager_end_to_end(count: int, *, latency: float) -> Figures:
+async def alertmanager_end_to_end(count: int, *, latency: float, group_interval: str = "5m") -> Figures:
     """The same load on Alertmanager."""
     sink = Sink(KEY, b"{}", latency)
-    with alertmanager(await sink.start()) as port:
+    with alertmanager(await sink.start(), group_interval=group_interval) as port:
         await Load(port).run(alerts(port, "W0", 300))
         await arrive(sink, 300, 30)
         sink.arrived.clear()

@@ -73,11 +73,12 @@ class Router:
 
 
 @contextmanager
-def router(*, rules: str | None = None, workers: int = 1) -> Iterator[Router]:
-    """`im serve` in a folder of its own, with the default rules unless others are given."""
+def router(*, rules: str | None = None, workers: int = 1, data: Path | None = None) -> Iterator[Router]:
+    """`im serve` in a folder of its own, with the default rules unless others are given; `data` outlives it."""
     folder = Path(tempfile.mkdtemp(prefix="im-bench-"))
     port = free_port()
-    given = {**os.environ, "IM_DATA_DIR": str(folder / "var"), "PORT": str(port)}
+    kept = data or folder / "var"
+    given = {**os.environ, "IM_DATA_DIR": str(kept), "PORT": str(port)}
     if rules is not None:
         (folder / "rules").mkdir()
         (folder / "rules" / "bench.yaml").write_text(rules)
@@ -87,7 +88,7 @@ def router(*, rules: str | None = None, workers: int = 1) -> Iterator[Router]:
         process = subprocess.Popen(command, cwd=ROOT, env=given, stdout=log, stderr=log)
         try:
             await_port(port, process)
-            yield Router(port, (folder / "var" / "admin-token").read_text().strip(), process, folder)
+            yield Router(port, (kept / "admin-token").read_text().strip(), process, folder)
         finally:
             process.terminate()
             process.wait(30)
@@ -99,14 +100,14 @@ def alertmanager_program() -> str | None:
 
 
 @contextmanager
-def alertmanager(sink: int) -> Iterator[int]:
+def alertmanager(sink: int, *, group_interval: str = "5m") -> Iterator[int]:
     """Alertmanager with a webhook receiver, every alert its own group; yields its port."""
     program = alertmanager_program()
     assert program is not None
     folder = Path(tempfile.mkdtemp(prefix="am-bench-"))
     port = free_port()
     (folder / "config.yml").write_text(
-        "route: {receiver: sink, group_by: ['...'], group_wait: 0s, group_interval: 5m}\n"
+        f"route: {{receiver: sink, group_by: ['...'], group_wait: 0s, group_interval: {group_interval}}}\n"
         "receivers:\n"
         "  - name: sink\n"
         f"    webhook_configs: [{{url: 'http://127.0.0.1:{sink}/', send_resolved: false}}]\n"
