@@ -40,17 +40,17 @@ run: setup ## set up what is missing and serve on http://127.0.0.1:8000
 	@exec ./im serve
 
 test-fast: setup ## unit, contract and flow tests (under 3 minutes)
-	$(PYTEST) -n $(WORKERS) -m 'not chaos and not long and not debian'
+	$(PYTEST) -n $(WORKERS) -m 'not chaos and not long'
 
 test: setup ## all tests but the long runs (under 20 minutes)
-	$(PYTEST) -n $(WORKERS) -m 'not chaos and not long and not debian'
+	$(PYTEST) -n $(WORKERS) -m 'not chaos and not long'
 	$(PYTEST) -m 'chaos and not long'
 
 test-long: setup ## the long kill test
 	$(PYTEST) -m long
 
 test-debian: setup ## the store and flow tests against the system's PostgreSQL and Redis
-	bash .ci/with-system-servers $(PYTEST) -m 'not chaos and not long' tests/flow
+	bash .ci/with-system-servers $(PYTEST) -n $(WORKERS) -m 'not chaos and not long' tests/flow
 
 check: setup ## what CI runs before the tests: ruff, mypy, import-linter
 	$(BIN)/ruff check .

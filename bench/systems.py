@@ -74,7 +74,7 @@ class Router:
 
 @contextmanager
 def router(*, rules: str | None = None, workers: int = 1, data: Path | None = None) -> Iterator[Router]:
-    """`im serve` in a folder of its own, with the default rules unless others are given; `data` outlives it."""
+    """`im serve` in a folder of its own, with the default rules unless others are given; `data` is kept."""
     folder = Path(tempfile.mkdtemp(prefix="im-bench-"))
     port = free_port()
     kept = data or folder / "var"
