@@ -143,6 +143,19 @@ def validate(kind: type[ProviderConfig], platform: str, raw: Mapping[str, Any]) 
     return config
 
 
+def channel_uses(config: ProviderConfig) -> dict[str, list[str]]:
+    """The channels that a configuration names, each with its uses: `SEV-1`, `management`, `default`."""
+    named = [("default", config.default_channel), ("archive", config.archive_channel)]
+    named += [*config.notification_channels.items(), *config.escalation_channels.items()]
+    named += [(f"service {service}", channel) for service, channel in config.service_channels.items()]
+    named += [("team", channel) for channel in config.team_channels]
+    found: dict[str, list[str]] = {}
+    for use, channel in named:
+        if channel:
+            found.setdefault(channel, []).append(use)
+    return found
+
+
 def changed_bases(
     kind: type[ProviderConfig], old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> dict[str, tuple[str, ...]]:

@@ -121,17 +121,3 @@ def _text(data: Mapping[str, Any], name: str) -> str:
     if len(value) > MAX_TEXT or "\0" in value:
         raise Invalid.at(f"data.{name}", f"must have at most {MAX_TEXT} characters and no U+0000")
     return value
-
-
-def uses(provider: Provider) -> dict[str, list[str]]:
-    """What each configured channel is used for: `SEV-1`, `management`, `default`."""
-    config = provider.config
-    named = [("default", config.default_channel), ("archive", config.archive_channel)]
-    named += list(config.notification_channels.items()) + list(config.escalation_channels.items())
-    named += [(f"service {service}", channel) for service, channel in config.service_channels.items()]
-    named += [("team", channel) for channel in config.team_channels]
-    found: dict[str, list[str]] = {}
-    for use, channel in named:
-        if channel:
-            found.setdefault(channel, []).append(use)
-    return found

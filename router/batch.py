@@ -340,7 +340,7 @@ def mode(event: Event) -> str:
     """How an event shows in a channel where its incident is announced."""
     if event.type == "incident.updated" and not event.note:
         return "edit"
-    return "edit" if event.type == "incident.created" else compose.MODES.get(event.type, "edit")
+    return compose.MODES.get(event.type, "edit")
 
 
 def showable(external_id: str) -> bool:

@@ -26,7 +26,6 @@ HEADLINES: Final[Mapping[str, str]] = {
 }
 
 MODES: Final[Mapping[str, str]] = {
-    "incident.created": "post",
     "incident.updated": "edit_reply",
     "incident.resolved": "edit_reply",
     "incident.reopened": "edit_reply",

@@ -18,12 +18,12 @@ _SETTLED: Final = ("sent", "failed", "suppressed", "expired")
 async def listed(
     store: Store, *, state: str | None, provider: str | None, incident: str | None, limit: int
 ) -> list[dict[str, Any]]:
-    """The newest deliveries first."""
+    """The newest deliveries first, at most `limit`."""
     if state is not None and state not in STATES:
         raise Invalid.at("state", f"must be one of {', '.join(STATES)}")
     return await store.rows(
         "outbox.list",
-        {"state": state, "provider": provider, "incident": incident, "limit": max(1, min(limit, 1000))},
+        {"state": state, "provider": provider, "incident": incident, "limit": limit},
     )
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, TypeVar, cast
 
 import msgspec
 
 from router.problems import FieldError, Invalid
+
+T = TypeVar("T")
 
 EventType = Literal[
     "incident.created",
@@ -118,10 +120,7 @@ def parse_body(body: bytes, origin: Origin, *, key: str | None = None) -> tuple[
         return (parse_event(body, origin, key=key),), False
     if key is not None:
         raise Invalid.at("Idempotency-Key", "is for single events; give each event of an array its own `id`")
-    try:
-        rows = _decode_list(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed(error) from None
+    rows = shaped(body, _decode_list)
     if not rows:
         raise Invalid.at("", "the array is empty; send at least one event")
     if len(rows) > MAX_EVENTS:
@@ -139,12 +138,7 @@ def _nth(index: int, row: bytes, origin: Origin) -> Event:
 
 def parse_event(body: bytes, origin: Origin, *, key: str | None = None) -> Event:
     """One event from its JSON; Invalid names what is wrong with it."""
-    try:
-        given = _decode_event(body)
-    except msgspec.ValidationError as error:
-        raise invalid_shape(error, body) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed(error) from None
+    given = shaped(body, _decode_event)
     if _NUL in body:
         refuse_nul(decoded(body))
     return make(given, body, origin, key=key)
@@ -181,6 +175,16 @@ def make(
     )
 
 
+def shaped(body: bytes, decode: Callable[[bytes], T]) -> T:
+    """The body decoded; Invalid names the field that has another shape, or says that it is not JSON."""
+    try:
+        return decode(body)
+    except msgspec.ValidationError as error:
+        raise invalid_shape(error, body) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed(error) from None
+
+
 def digest(body: bytes) -> bytes:
     """A hash of a JSON text that does not depend on white space or the order of keys."""
     return blake2b(_encode_sorted(decoded(body)), digest_size=16).digest()
@@ -188,10 +192,7 @@ def digest(body: bytes) -> bytes:
 
 def decoded(body: bytes) -> Any:
     """The whole of a JSON text; Invalid where any part is malformed: what nobody reads is stored too."""
-    try:
-        return _decode_any(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed(error) from None
+    return shaped(body, _decode_any)
 
 
 def malformed(error: Exception) -> Invalid:

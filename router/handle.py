@@ -14,7 +14,7 @@ from router.lookup import look_up, look_up_counts, reserve_numbers
 from router.providers import Directory
 from router.store.database import Connection
 from router.write import write
-from rules.live import LiveRules
+from rules.live import Current
 
 
 class Handled:
@@ -27,10 +27,10 @@ class Handled:
 
 
 async def handle(
-    requests: Sequence[Request], connection: Connection, live: LiveRules, directory: Directory
+    requests: Sequence[Request], connection: Connection, rules: Current, directory: Directory
 ) -> Handled:
     """Handle the requests of a group in one transaction; each has its own result, or its own Problem."""
-    rule_set, engine = live.current
+    rule_set, engine = rules
     # In a pipeline BEGIN travels with the look-up, and the write with COMMIT: two round trips in all.
     async with connection.pipeline(), connection.transaction():
         known = await look_up(connection, requests, directory, counting=bool(rule_set.counts))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
 
+from router import ids
 from router.store import Store
 from router.targets import Provider
 
@@ -29,8 +30,9 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def health_of(store: Store, provider: Provider) -> Health:
-    """The health of one provider."""
-    row = await store.row("health.provider", {"name": provider.name}) or {}
+    """The health of one provider; a message of more than a day ago that was sent just now is left out."""
+    since = ids.first_at(datetime.now(UTC) - timedelta(days=1))
+    row = await store.row("health.provider", {"name": provider.name, "since": since}) or {}
     return Health(
         provider=provider.name,
         platform=provider.platform,
@@ -45,9 +47,7 @@ async def health_of(store: Store, provider: Provider) -> Health:
     )
 
 
-def _judge(
-    active: bool, sent: int, failed: int
-) -> Literal["healthy", "degraded", "failing", "idle", "inactive"]:
+def _judge(active: bool, sent: int, failed: int) -> Judgement:
     if not active:
         return "inactive"
     if not sent and not failed:

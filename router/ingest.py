@@ -138,8 +138,9 @@ class Ingest:
 
     async def _handle(self, group: Group, lane: int) -> frozenset[str]:
         connection = await self._connected(lane)
-        await self._keep_rule_set(connection, self._live.current[0])
-        handled = await handle([request for request, _ in group], connection, self._live, self._directory)
+        rules = self._live.current  # once: what is kept is what decides
+        await self._keep_rule_set(connection, rules[0])
+        handled = await handle([request for request, _ in group], connection, rules, self._directory)
         for (request, answer), result in zip(group, handled.results, strict=True):
             _count(request, result)
             if answer.done():

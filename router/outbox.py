@@ -170,11 +170,6 @@ class Outbox:
         if given:
             await self._store.run("outbox.release", {"ids": given, "owner": self._owner})
 
-    async def next_due(self) -> float | None:
-        """Seconds until something that waits becomes due; None when nothing waits."""
-        row = await self._store.row("outbox.next_due")
-        return row["seconds"] if row else None
-
 
 def summed_up(groups: Sequence[Group], allowed: int) -> tuple[list[Group], list[Group]]:
     """What to send of one channel's groups with `allowed` messages, and what to give back.

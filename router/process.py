@@ -1,10 +1,12 @@
-"""What every long-running process does once it is set up."""
+"""What long-running processes have in common: saying that they cannot begin, and settling once they have."""
 
 from __future__ import annotations
 
 import gc
 from typing import Final
 
+CANNOT_BEGIN: Final = 78
+"""EX_CONFIG of sysexits.h: the exit code of a role whose settings, rules or database do not let it begin."""
 _ALLOCATIONS: Final = 50_000
 """Between collections of the youngest objects. The default of 700 has the collector run many times for each
 event, and find next to nothing: what an event needs forms no cycles."""

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from adapters import registry
-from adapters.config import ConfigError, ProviderConfig, changed_bases, masked, split_secrets, validate
+from adapters.config import (
+    ConfigError,
+    ProviderConfig,
+    changed_bases,
+    channel_uses,
+    masked,
+    split_secrets,
+    validate,
+)
+from router import audit, ids
 from router.problems import Conflict, Invalid, NotFound
 from router.store import Store, statement
 from router.store.database import Connection
@@ -17,6 +27,8 @@ from router.targets import Provider
 from router.vault import Vault, VaultError
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_REVIVE_FROM: Final = timedelta(hours=2)
+"""The hour that the statement asks for, and another one for clocks that differ."""
 
 
 class Directory:
@@ -109,23 +121,23 @@ class Providers:
             )
             if await cursor.fetchone() is None:
                 raise Conflict(f"there is a provider `{name}` already; change it with `im chatops update`")
-            await _audit(
-                connection, actor, "provider.add", name, {"platform": platform, "keys": sorted(config)}
-            )
+            about = {"platform": platform, "keys": sorted(config)}
+            await audit.record(connection, actor, "provider.add", name, data=about)
         return await self.get(name)
 
     async def update(
         self, name: str, config: Mapping[str, Any], *, active: bool | None, actor: str
     ) -> Provider:
-        """Merge `config` into a provider's; null removes a key. A changed address needs its secret again.
+        """Merge `config` into a provider's as RFC 7396 has it: maps key by key, null removes one.
+
+        A changed address needs its secret again.
 
         What failed within the last hour for want of a valid token or a reachable channel is tried again.
         """
         row = await self._row(name)
         old = {**row["config"], **self._secrets_of(row)}
         self._require_secrets_with_bases(row["platform"], old, config)
-        merged = {key: value for key, value in {**old, **config}.items() if value is not None}
-        checked, _ = _checked(row["platform"], merged)
+        checked, _ = _checked(row["platform"], merged(old, config))
         clear, secrets = split_secrets(checked)
         async with self._store.transaction() as connection:
             cursor = await connection.execute(
@@ -140,9 +152,9 @@ class Providers:
             )
             if await cursor.fetchone() is None:
                 raise Conflict(f"`{name}` was changed by somebody else meanwhile; look at it and try again")
-            await _audit(
-                connection, actor, "provider.update", name, {"keys": sorted(config), "active": active}
-            )
+            revived = await _revive(connection, name)
+            about = {"keys": sorted(config), "active": active, "tried_again": revived}
+            await audit.record(connection, actor, "provider.update", name, data=about)
         return await self.get(name)
 
     async def remove(self, name: str, *, actor: str) -> None:
@@ -151,7 +163,7 @@ class Providers:
         async with self._store.transaction() as connection:
             await connection.execute(statement("providers.remove"), {"name": name})
             await connection.execute(statement("providers.abandon"), {"name": name})
-            await _audit(connection, actor, "provider.remove", name, {})
+            await audit.record(connection, actor, "provider.remove", name)
 
     async def reseal(self, *, actor: str) -> int:
         """Seal all secrets with a new key (or the first of IM_SECRET_KEY); the number of providers."""
@@ -165,7 +177,7 @@ class Providers:
                 await connection.execute(
                     statement("providers.reseal"), {"name": row["name"], "sealed": sealed}
                 )
-            await _audit(connection, actor, "secrets.rotate", "providers", {"count": len(rows)})
+            await audit.record(connection, actor, "secrets.rotate", "providers", data={"count": len(rows)})
         if not self._vault.from_environment:
             self._vault.drop_old_keys()
         return len(rows)
@@ -211,6 +223,20 @@ class Providers:
                     )
 
 
+def merged(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON merge patch (RFC 7396): one severity's channel can change without losing the others'."""
+    result = dict(old)
+    for key, value in change.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, Mapping):
+            known = result.get(key)
+            result[key] = merged(known if isinstance(known, Mapping) else {}, value)
+        else:
+            result[key] = value
+    return result
+
+
 def describe(provider: Provider) -> dict[str, Any]:
     """A provider as interfaces show it: secrets masked."""
     return {
@@ -218,22 +244,9 @@ def describe(provider: Provider) -> dict[str, Any]:
         "platform": provider.platform,
         "type": provider.platform,
         "status": "active" if provider.active else "inactive",
-        "channels": len(channels_of(provider.config)),
+        "channels": len(channel_uses(provider.config)),
         "config": masked(provider.config),
     }
-
-
-def channels_of(config: ProviderConfig) -> tuple[str, ...]:
-    """The distinct channels that a configuration names."""
-    named = (
-        config.default_channel,
-        *config.notification_channels.values(),
-        *config.escalation_channels.values(),
-        *config.service_channels.values(),
-        *config.team_channels,
-        config.archive_channel,
-    )
-    return tuple(dict.fromkeys(channel for channel in named if channel))
 
 
 def _checked(platform_name: str, config: Mapping[str, Any]) -> tuple[ProviderConfig, str]:
@@ -244,16 +257,8 @@ def _checked(platform_name: str, config: Mapping[str, Any]) -> tuple[ProviderCon
         raise Invalid.at(error.field, error.detail) from None
 
 
-async def _audit(
-    connection: Connection, actor: str, action: str, subject: str, data: Mapping[str, Any]
-) -> None:
-    await connection.execute(
-        statement("audit.add"),
-        {
-            "actor": actor,
-            "action": action,
-            "subject": subject,
-            "outcome": "done",
-            "data": msgspec.json.encode(data).decode(),
-        },
-    )
+async def _revive(connection: Connection, name: str) -> int:
+    """Let what failed for want of a token, a permission or a channel be tried again; how many deliveries."""
+    since = ids.first_at(datetime.now(UTC) - _REVIVE_FROM)
+    cursor = await connection.execute(statement("providers.revive"), {"name": name, "since": since})
+    return cursor.rowcount

@@ -10,16 +10,16 @@ from typing import Any, Final
 import msgspec
 
 from router.events import (
+    SEVERITIES,
     Event,
     EventIn,
     IncidentIn,
     Origin,
     decoded,
     digest,
-    invalid_shape,
     make,
-    malformed,
     refuse_nul,
+    shaped,
 )
 from router.problems import Invalid
 from router.store import Store
@@ -58,6 +58,16 @@ async def source(store: Store, name: str) -> Source:
     return Source(**row) if row else Source(name=name)
 
 
+async def put_source(store: Store, given: Source) -> None:
+    """Set how a source is read; Invalid names what makes no sense."""
+    if given.per not in ("group", "alert"):
+        raise Invalid.at("per", "must be `group` or `alert`")
+    if given.default_severity not in SEVERITIES or not set(given.severity_map.values()) <= set(SEVERITIES):
+        raise Invalid.at("severity_map", f"severities must be among {', '.join(SEVERITIES)}")
+    severities = msgspec.json.encode(given.severity_map).decode()
+    await store.run("sources.put", msgspec.structs.asdict(given) | {"severity_map": severities})
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An alert of a webhook; https://prometheus.io/docs/alerting/latest/configuration/#webhook_config."""
 
@@ -84,18 +94,16 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     truncated_alerts: int = 0
 
 
+_decode_webhook = msgspec.json.Decoder(Webhook).decode
+
+
 def alertmanager(body: bytes, origin: Origin, source: Source) -> tuple[Event, ...]:
     """The events of a webhook: created while it fires, resolved at its end.
 
     The idempotency key is made of the group and its alerts' states, so that Alertmanager's repeats
     (`repeat_interval`) and its retries are no-ops.
     """
-    try:
-        webhook = msgspec.json.decode(body, type=Webhook)
-    except msgspec.ValidationError as error:
-        raise invalid_shape(error, body) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed(error) from None
+    webhook = shaped(body, _decode_webhook)
     refuse_nul(decoded(body))
     if webhook.version != "4":
         raise Invalid.at("version", f"is `{webhook.version[:20]}`; version 4 is understood")
@@ -183,7 +191,7 @@ def severity(word: str | None, source: Source) -> str:
     known = source.severity_map.get(key) or source.severity_map.get(key.lower())
     if known:
         return known
-    if key.upper() in ("SEV-1", "SEV-2", "SEV-3", "SEV-4"):
+    if key.upper() in SEVERITIES:
         return key.upper()
     if len(key) == 2 and key[0] in "pP" and key[1] in "1234":
         return f"SEV-{key[1]}"
@@ -246,14 +254,12 @@ _ACTIONS: Final[Mapping[str, str]] = {
 }
 
 
+_decode_pagerduty = msgspec.json.Decoder(PagerDutyEvent).decode
+
+
 def decode_pagerduty(body: bytes) -> PagerDutyEvent:
     """The body of /v2/enqueue; Invalid names the field."""
-    try:
-        given = msgspec.json.decode(body, type=PagerDutyEvent)
-    except msgspec.ValidationError as error:
-        raise invalid_shape(error, b"{}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed(error) from None
+    given = shaped(body, _decode_pagerduty)
     if given.event_action not in _ACTIONS:
         raise Invalid.at("event_action", f"must be one of {', '.join(_ACTIONS)}")
     if given.event_action == "trigger" and (given.payload is None or not given.payload.summary.strip()):

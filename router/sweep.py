@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from adapters.contract import Message
-from router import ids
+from router import audit, ids
 from router.batch import Delivery
 from router.providers import Directory
 from router.store import Store, statement
 from router.store.database import Connection
 from router.targets import Address, Provider
 
-KEYS_LIVE_DAYS: Final = 7
+KEYS_LIVE: Final = timedelta(days=7)
+_CLOCKS_DIFFER: Final = timedelta(hours=1)
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Swept(msgspec.Struct, frozen=True):
@@ -27,18 +30,21 @@ class Swept(msgspec.Struct, frozen=True):
     fallbacks: int
 
 
-async def sweep(store: Store, directory: Directory) -> Swept:
-    """One sweep; safe to run from several processes."""
+async def sweep(store: Store, directory: Directory, *, expire: bool = True) -> Swept:
+    """One sweep; safe to run from several processes.
+
+    Without `expire` what is too old stays: looking for it reads everything that waits.
+    """
     await directory.refresh(store)
     leases = await store.rows("outbox.sweep_leases")
-    expired = await store.rows("outbox.sweep_expired")
+    expired = await store.run("outbox.sweep_expired") if expire else 0
     fallbacks = await fall_back(store, directory)
     overdue = await store.rows("outbox.sweep_overdue")
     idle = {provider.name for provider in directory.providers.values() if not provider.active}
     return Swept(
         frozenset(row["provider"] for row in overdue) - idle,
         sum(row["rows"] for row in leases),
-        len(expired),
+        expired,
         fallbacks,
     )
 
@@ -93,19 +99,17 @@ def _copy(row: Mapping[str, Any], address: Address, message: Message) -> Deliver
 async def _write(connection: Connection, copies: list[dict[str, Any]], done: list[str]) -> None:
     await connection.execute(statement("outbox.add"), {"deliveries": msgspec.json.encode(copies).decode()})
     await connection.execute(statement("outbox.fell_back"), {"ids": done})
-    await connection.execute(
-        statement("audit.add"),
-        {
-            "actor": "sweep",
-            "action": "delivery.fallback",
-            "subject": ", ".join(done),
-            "outcome": f"{len(copies)} sent another way" if copies else "no fallback is configured",
-            "data": "{}",
-        },
-    )
+    outcome = f"{len(copies)} sent another way" if copies else "no fallback is configured"
+    await audit.record(connection, "sweep", "delivery.fallback", ", ".join(done), outcome=outcome)
 
 
 async def forget_keys(store: Store) -> int:
-    """Let go of idempotency keys older than a week, and of count marks older than a month."""
+    """Let go of idempotency keys older than a week, and of count marks older than a month; how many keys."""
     await store.run("retention.marks")
-    return await store.run("retention.keys", {"days": KEYS_LIVE_DAYS})
+    row = await store.row("retention.keys_until")
+    done = datetime.fromtimestamp(row["value"], UTC) - _CLOCKS_DIFFER if row else _LONG_AGO
+    until = datetime.now(UTC) - KEYS_LIVE
+    bounds = {"since": ids.first_at(done), "until": ids.first_at(until)}
+    forgotten = await store.run("retention.keys", bounds)
+    await store.run("retention.keep_keys_until", {"seconds": int(until.timestamp())})
+    return forgotten

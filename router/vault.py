@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
 from adapters.config import Secret
+from router import private
 
 _HEX_KEY: Final = re.compile(r"[0-9a-fA-F]{64}")
 _MIN_PASSPHRASE: Final = 32
@@ -84,28 +85,15 @@ class Vault:
 
     def _create(self) -> None:
         """Make the first key; when two processes do so at once, both then read the same one."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-        _write_private(fresh, [os.urandom(SecretBox.KEY_SIZE)])
-        try:
-            os.link(fresh, self._file)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
+        private.create(self._file, _lines([os.urandom(SecretBox.KEY_SIZE)]))
 
     def _write(self, keys: list[bytes]) -> None:
-        fresh = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-        _write_private(fresh, keys)
-        fresh.replace(self._file)
+        private.replace(self._file, _lines(keys))
         self._keys = keys
 
 
-def _write_private(file: Path, keys: list[bytes]) -> None:
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-        stream.write("\n".join(key.hex() for key in keys) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+def _lines(keys: Sequence[bytes]) -> str:
+    return "".join(f"{key.hex()}\n" for key in keys)
 
 
 def _key_of(text: str) -> bytes:

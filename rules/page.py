@@ -20,12 +20,12 @@ TARGETS: Final = (
     "management",
     "sla_breach",
     "team_channels",
-    "assignee",
     "default",
     "archive",
 )
 MAX_WITHIN: Final = 30 * 86_400
 _TARGETS_LATER: Final[Mapping[str, str]] = {
+    "assignee": "a message to whoever the incident is assigned to",
     "on_call": "a message to whoever is on call",
     "war_room": "a channel for the incident alone",
 }

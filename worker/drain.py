@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
 import psycopg
 import structlog
 from redis.asyncio import Redis
@@ -25,9 +26,10 @@ from redis.exceptions import RedisError
 from adapters.contract import DeliveryError, Limits, Reason
 from router import metrics, retry
 from router.adapting import Adapters
+from router.bootstrap import Parts
 from router.buckets import Ask, Buckets, Grant
 from router.outbox import Announced, Group, Outbox, Outcome, Ready, summed_up
-from router.problems import Problem
+from router.problems import Invalid, Problem
 from router.providers import Directory
 from router.sending import Sent, send
 from router.store import Store
@@ -52,11 +54,34 @@ _DIRECTORY_SECONDS: Final = 1.0
 _UNKNOWN_LEASE: Final = 60.0
 _BROKEN_RETRY_SECONDS: Final = 60.0
 
+Owed = tuple[list[Outcome], Announced | None]
+"""What became of a group, to be written."""
+
 _log = structlog.get_logger()
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def drain_of(
+    parts: Parts,
+    *,
+    owner: str,
+    lanes: Sequence[str] = (),
+    stopping: Callable[[], bool] = lambda: False,
+) -> Drain:
+    """A drain over a process's parts."""
+    return Drain(
+        store=parts.store,
+        redis=parts.redis,
+        waker=parts.waker,
+        directory=parts.directory,
+        adapters=parts.adapters,
+        owner=owner,
+        lanes=lanes,
+        stopping=stopping,
+    )
 
 
 class Drain:
@@ -88,7 +113,7 @@ class Drain:
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._changed = asyncio.Event()
-        self._done: list[tuple[list[Outcome], Announced | None]] = []
+        self._done: list[Owed] = []
         self._to_write = asyncio.Event()
         self._unwritten = 0
         self._directory_read = 0.0
@@ -302,7 +327,7 @@ class Drain:
                 incident_id=head.incident_id, provider=head.provider, channel=head.channel, message_id=None
             )
         self._owe(outcomes, forgotten)
-        metrics.DELIVERIES.labels(head.provider, platform, state, error.reason.value).inc(len(group.all))
+        metrics.DELIVERIES.labels(head.provider, platform, state, error.reason.value).inc(len(outcomes))
         _log.warning(
             "delivery_failed",
             delivery=head.id,
@@ -311,10 +336,14 @@ class Drain:
             reason=error.reason.value,
             detail=outcomes[0].detail,
         )
+        await self._hold_back(head.provider, head.channel, error)
+
+    async def _hold_back(self, provider: str, channel: str, error: DeliveryError) -> None:
+        """After a 429, hold the channel or the whole provider back for every worker."""
         if error.reason is Reason.RATE_LIMITED and error.retry_after is not None:
-            channel = None if error.whole_provider else head.channel
             with contextlib.suppress(RedisError, OSError):
-                await self._buckets.block(head.provider, channel, error.retry_after)
+                held = None if error.whole_provider else channel
+                await self._buckets.block(provider, held, error.retry_after)
 
     def _owe(self, outcomes: list[Outcome], announced: Announced | None) -> None:
         self._done.append((outcomes, announced))
@@ -330,10 +359,7 @@ class Drain:
             if not batch:
                 continue
             try:
-                await self._outbox.finish(
-                    [outcome for outcomes, _ in batch for outcome in outcomes],
-                    _last_of_each([announced for _, announced in batch if announced]),
-                )
+                await self._write(batch)
             except (Problem, psycopg.Error) as error:
                 _log.warning("receipts_wait", error=type(error).__name__, count=len(batch))
                 self._done = batch + self._done
@@ -342,6 +368,23 @@ class Drain:
             else:
                 self._unwritten -= len(batch)
             self._changed.set()
+
+    async def _write(self, batch: Sequence[Owed]) -> None:
+        """Write outcomes; where an answer holds what the database cannot keep, its outcome without it."""
+        try:
+            await self._outbox.finish(
+                [outcome for outcomes, _ in batch for outcome in outcomes],
+                _last_of_each([announced for _, announced in batch if announced]),
+            )
+        except Invalid:
+            if len(batch) == 1:
+                outcomes = batch[0][0]
+                _log.error("receipt_refused", delivery=outcomes[0].id)
+                await self._outbox.finish([_without_answer(outcome) for outcome in outcomes], [])
+                return
+            middle = len(batch) // 2
+            await self._write(batch[:middle])
+            await self._write(batch[middle:])
 
     async def _settle(self) -> None:
         """Wait until what is in flight has ended and is written; bounded by the leases."""
@@ -378,6 +421,11 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _without_answer(outcome: Outcome) -> Outcome:
+    """The outcome without what a platform said; the incident's next message there announces it anew."""
+    return msgspec.structs.replace(outcome, message_id=None, detail=None)
 
 
 def _last_of_each(announced: Sequence[Announced]) -> list[Announced]:

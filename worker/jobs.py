@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from router.bootstrap import Parts, owner
 from router.problems import Unavailable
-from worker.drain import Drain
+from worker.drain import drain_of
 
 
 class Bench:
@@ -33,13 +33,4 @@ def drain() -> None:
 
 
 async def _drain(parts: Parts) -> None:
-    await Drain(
-        store=parts.store,
-        redis=parts.redis,
-        waker=parts.waker,
-        directory=parts.directory,
-        adapters=parts.adapters,
-        owner=Bench.owner or owner(),
-        lanes=Bench.lanes,
-        stopping=Bench.stopping,
-    ).run()
+    await drain_of(parts, owner=Bench.owner or owner(), lanes=Bench.lanes, stopping=Bench.stopping).run()

@@ -14,7 +14,7 @@ from router import log
 from router.bootstrap import owner, parts
 from router.problems import Unavailable
 from router.settings import Settings
-from worker.drain import Drain
+from worker.drain import drain_of
 
 SECONDS: Final = 60.0
 
@@ -34,12 +34,4 @@ async def _run(settings: Settings) -> None:
     # What is left when a server goes away is found by the next drain; there is nothing to keep of this one.
     with contextlib.suppress(Unavailable, RedisError, OSError):
         async with parts(settings) as built:
-            await Drain(
-                store=built.store,
-                redis=built.redis,
-                waker=built.waker,
-                directory=built.directory,
-                adapters=built.adapters,
-                owner=owner(),
-                stopping=stop.is_set,
-            ).run(linger=0, seconds=SECONDS)
+            await drain_of(built, owner=owner(), stopping=stop.is_set).run(linger=0, seconds=SECONDS)

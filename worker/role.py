@@ -16,13 +16,14 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 
 from router import log
-from router.bootstrap import owner, parts
+from router.bootstrap import Parts, owner, parts
 from router.process import settle
 from router.settings import Settings
 from router.wake import QUEUE
 from worker.jobs import Bench
 
 _PAUSE_SECONDS: Final = 0.5
+_CONNECT_SECONDS: Final = 2.0
 _log = structlog.get_logger()
 
 
@@ -42,7 +43,7 @@ def run(settings: Settings, lanes: tuple[str, ...] = ()) -> None:
     logging.getLogger("rq").setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         stack = AsyncExitStack()
-        Bench.parts = runner.run(stack.enter_async_context(parts(settings, connections=4, hot=True)))
+        Bench.parts = runner.run(_opened(stack, settings))
         Bench.runner = runner
         Bench.lanes = lanes
         Bench.owner = owner()
@@ -52,6 +53,16 @@ def run(settings: Settings, lanes: tuple[str, ...] = ()) -> None:
             _work_until_stopped(settings)
         finally:
             runner.run(stack.aclose())
+
+
+async def _opened(stack: AsyncExitStack, settings: Settings) -> Parts:
+    """The parts, with their connection made.
+
+    The loop stands still between jobs; a connecting that stood still with it would time out in the first job.
+    """
+    built = await stack.enter_async_context(parts(settings, connections=4, hot=True))
+    await built.store.settled(_CONNECT_SECONDS)
+    return built
 
 
 def _work_until_stopped(settings: Settings) -> None:

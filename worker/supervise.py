@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +18,11 @@ import msgspec
 import structlog
 
 from router import log
+from router.process import CANNOT_BEGIN
 from router.servers import Servers, ServersError
 from router.settings import ROOT, Settings, environment
 from worker.errors import CannotStartError
 
-CANNOT_BEGIN: Final = 78
-"""EX_CONFIG of sysexits.h: the exit code of a role whose settings, rules or database do not let it begin."""
 _CHECK_SECONDS: Final = 0.1
 _PORT_SECONDS: Final = 2.0
 _STOP_SECONDS: Final = 20.0
@@ -108,7 +107,8 @@ def run(settings: Settings, *, workers: int = 1) -> None:
 
 
 @contextlib.contextmanager
-def _servers(servers: Servers, settings: Settings):  # type: ignore[no-untyped-def]
+def _servers(servers: Servers, settings: Settings) -> Iterator[tuple[Settings, Servers | None]]:
+    """The settings with the addresses of what is embedded, and the servers to watch, if there are any."""
     if settings.database_url and settings.redis_url:
         yield settings, None
         return

@@ -20,7 +20,9 @@ from router.store import connect_options
 from router.sweep import forget_keys, sweep
 
 SWEEP_SECONDS: Final = 1.0
-NIGHTLY_SECONDS: Final = 3600.0
+EXPIRE_SECONDS: Final = 60.0
+"""Messages live for a day, and looking for old ones reads everything that waits."""
+FORGET_SECONDS: Final = 3600.0
 _LOCK: Final = 0x696D_0002
 _log = structlog.get_logger()
 
@@ -32,6 +34,20 @@ def run(settings: Settings) -> None:
         runner.run(_run(settings))
 
 
+class _Every:
+    """Says once in so many seconds that it is time; what fails then has its next turn like what does not."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = float("-inf")
+
+    def due(self) -> bool:
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + self._seconds
+        return True
+
+
 async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -39,9 +55,10 @@ async def _run(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with parts(settings, connections=2) as built:
         away = False
+        expire, forget = _Every(EXPIRE_SECONDS), _Every(FORGET_SECONDS)
         while not stop.is_set():
             try:
-                await _hold(built, stop)
+                await _hold(built, stop, expire, forget)
                 away = False
             except (psycopg.Error, Problem, OSError) as error:
                 if not away:
@@ -50,7 +67,7 @@ async def _run(settings: Settings) -> None:
             await _pause(stop, SWEEP_SECONDS)
 
 
-async def _hold(built: Parts, stop: asyncio.Event) -> None:
+async def _hold(built: Parts, stop: asyncio.Event, expire: _Every, forget: _Every) -> None:
     """Tick while this process holds the lock; return when another one has it."""
     connection = await psycopg.AsyncConnection.connect(built.settings.database_url, **connect_options())
     async with connection:
@@ -58,18 +75,16 @@ async def _hold(built: Parts, stop: asyncio.Event) -> None:
         row = await cursor.fetchone()
         if row is None or not row["held"]:
             return
-        nightly = float("-inf")
         while not stop.is_set():
             await connection.execute("SELECT 1")
-            await _sweep(built)
-            if time.monotonic() - nightly > NIGHTLY_SECONDS:
+            await _sweep(built, expire=expire.due())
+            if forget.due():
                 await forget_keys(built.store)
-                nightly = time.monotonic()
             await _pause(stop, SWEEP_SECONDS)
 
 
-async def _sweep(built: Parts) -> None:
-    swept = await sweep(built.store, built.directory)
+async def _sweep(built: Parts, *, expire: bool) -> None:
+    swept = await sweep(built.store, built.directory, expire=expire)
     if swept.leases or swept.expired or swept.fallbacks:
         _log.info("swept", leases=swept.leases, expired=swept.expired, fallbacks=swept.fallbacks)
     if swept.lanes:

@@ -24,6 +24,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from adapters.config import channel_uses
 from adapters.contract import (
     Answer,
     Channel,
@@ -144,7 +145,7 @@ class Teams:
     async def channels(self) -> tuple[Channel, ...]:
         """The channels of `team_id`; without one the configured ones, as a bot cannot list its teams."""
         if not self._config.team_id:
-            return tuple(Channel(id=channel, name=channel) for channel in sorted(_configured(self._config)))
+            return tuple(Channel(id=channel, name=channel) for channel in sorted(channel_uses(self._config)))
         answer = await self._call("GET", f"/v3/teams/{_quoted(self._config.team_id)}/conversations")
         listed = decode(answer, _Channels, WHO).conversations
         # The General channel comes without a name, because clients translate it.
@@ -287,12 +288,6 @@ def _identities(member: _Member) -> set[str]:
 
 def _user(member: _Member) -> User:
     return User(id=member.id, name=member.name or member.id, email=member.email or member.user_principal_name)
-
-
-def _configured(config: TeamsConfig) -> set[str]:
-    groups = (config.notification_channels, config.escalation_channels, config.service_channels)
-    named = {channel for group in groups for channel in group.values()}
-    return {config.default_channel, config.archive_channel, *config.team_channels, *named} - {""}
 
 
 PLATFORM: Final = Platform(

@@ -108,11 +108,12 @@ def _named(row: dict[str, Any]) -> str:
 @click.option("--enable/--disable", "active", default=None, help="Switch the provider on or off.")
 @json_option
 def update(name: str, text: str | None, active: bool | None, as_json: bool) -> None:
-    """Change a provider: the keys of --config replace those it has.
+    """Change a provider: the keys of --config replace those it has, also in maps of channels.
 
     \b
     Examples:
       im chatops update company-slack --config '{"default_channel": "C1234567890"}'
+      im chatops update company-slack --config '{"notification_channels": {"SEV-1": "C1234567890"}}'
       im chatops update company-slack --disable
     """
     if text is None and active is None:

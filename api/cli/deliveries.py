@@ -11,7 +11,8 @@ from api.cli.output import json_option, print_fields, print_json, print_table, w
 from api.cli.receipts import settled, tell
 from api.cli.session import api
 
-_PRIORITIES: Final = ("urgent", "new", "update", "low")
+_PRIORITIES: Final = ("urgent", "normal", "normal", "low")
+"""By the number in the store, where announcements (1) go before updates (2); the rules know one `normal`."""
 
 
 @click.group(cls=Group)

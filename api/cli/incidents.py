@@ -103,7 +103,7 @@ def show(incident: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("incident", required=False)
-@click.option("--source", default="", help="Only entries from here: chatops, or a platform such as slack.")
+@click.option("--source", default="", help="Only entries from here: chatops, a platform or a source.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @json_option
 def timeline(incident: str | None, source: str, limit: int, as_json: bool) -> None:

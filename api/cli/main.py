@@ -54,6 +54,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage."""
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@click.version_option(package_name="im-router", message="im %(version)s")
 def im() -> None:
     """Route incidents to chat: rules decide who hears of what, and every message has a receipt.
 

@@ -59,7 +59,7 @@ def validate(folder: Path | None, as_json: bool) -> None:
 @rules.command()
 @json_option
 def show(as_json: bool) -> None:
-    """Show the routes in force, and why the files are not where they are not.
+    """Show the routes in force, and what keeps changed files out of force.
 
     \b
     Example:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
 
 from api.http.serve import run
 from router.problems import Problem
+from router.process import CANNOT_BEGIN
 from router.settings import SettingsError, read
 from router.store import StoreError
 from router.vault import VaultError
 from rules.load import RuleFilesError
-
-CANNOT_BEGIN: Final = 78
-"""EX_CONFIG of sysexits.h; see worker/supervise.py."""
 
 
 def main() -> int:

@@ -88,7 +88,7 @@ async def _follow_rules(live: LiveRules) -> None:
         except OSError as error:
             _log.error("rules_unreadable", error=type(error).__name__)
             continue
-        if changed:
+        if changed or (told and not live.problems):
             _log.info("rules_in_force", hash=live.current[0].hash[:12])
         if live.problems and live.problems != told:
             metrics.RULES_ERRORS.inc()

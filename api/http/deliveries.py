@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from litestar import Router, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 
+from api.http.bodies import rows
 from api.http.context import Call, caller, context_of
 from router import deliveries
 
@@ -29,7 +30,7 @@ async def list_deliveries(
         state=only or None,
         provider=provider or None,
         incident=incident.upper() or None,
-        limit=limit,
+        limit=rows(limit),
     )
 
 

@@ -15,7 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
 from redis.exceptions import RedisError
 
-from api.http.context import Call, caller, context_of
+from api.http.context import Call, Context, caller, context_of
 from router.problems import Problem
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -85,7 +85,7 @@ class _Waiting(Collector):
         yield info
 
 
-async def _store(context: Any) -> str:
+async def _store(context: Context) -> str:
     try:
         await context.parts.store.row("ingest.provider_version")
     except Problem as problem:
@@ -93,7 +93,7 @@ async def _store(context: Any) -> str:
     return "ok"
 
 
-async def _redis(context: Any) -> str:
+async def _redis(context: Context) -> str:
     try:
         await context.parts.redis.ping()
     except (RedisError, OSError):

@@ -10,8 +10,9 @@ from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from adapters import registry
+from adapters.config import channel_uses
 from adapters.contract import Check, DeliveryError
-from api.http.bodies import read
+from api.http.bodies import read, rows
 from api.http.context import Call, caller, context_of
 from router import announce
 from router.announce import Notice
@@ -35,7 +36,7 @@ class NewProvider(msgspec.Struct, frozen=True):
 
 
 class ChangedProvider(msgspec.Struct, frozen=True):
-    """The body that changes one: `config` is merged, null removes a key."""
+    """The body that changes one: `config` is merged, maps key by key, and null removes a key."""
 
     config: dict[str, Any] = {}
     active: bool | None = None
@@ -73,11 +74,13 @@ async def show_provider(request: Call, name: FromPath[str]) -> dict[str, Any]:
 
 @patch("/api/v1/chatops/providers/{name:str}", summary="Change a provider")
 async def update_provider(request: Call, name: FromPath[str]) -> dict[str, Any]:
-    """Merge a configuration, or switch a provider on or off."""
+    """Merge a configuration, or switch a provider on or off; what failed for want of it is tried again."""
     principal = await caller(request, "admin")
     given = await read(request, ChangedProvider)
-    providers = context_of(request).parts.providers
-    return describe(await providers.update(name, given.config, active=given.active, actor=principal.name))
+    parts = context_of(request).parts
+    changed = await parts.providers.update(name, given.config, active=given.active, actor=principal.name)
+    await parts.waker.wake()
+    return describe(changed)
 
 
 @delete("/api/v1/chatops/providers/{name:str}", status_code=204, summary="Remove a provider")
@@ -118,7 +121,7 @@ async def list_channels(request: Call, name: FromPath[str]) -> list[Channel]:
     await caller(request, "admin")
     parts = context_of(request).parts
     provider = await parts.providers.get(name)
-    uses = announce.uses(provider)
+    uses = channel_uses(provider.config)
     try:
         found = await parts.adapters.connected(provider).adapter.channels()
     except DeliveryError as error:
@@ -189,7 +192,7 @@ async def list_messages(
     if provider.platform != "sandbox":
         title = registry.platform(provider.platform).title
         raise Invalid(f"`{name}` is a {title} provider; its messages are there, not here")
-    return await messages(parts.store, name, channel or None, max(1, min(limit, 1000)))
+    return await messages(parts.store, name, channel or None, rows(limit))
 
 
 async def _enqueue(request: Call, placed: list[tuple[str, str]], message: Any, wait: float) -> Sent:

@@ -9,15 +9,11 @@ import msgspec
 from litestar import Router, delete, get, post
 from litestar.params import FromPath, FromQuery
 
-from api.http.bodies import read
+from api.http.bodies import read, rows
 from api.http.context import Call, caller, context_of
-from router import explain
+from router import explain, senders
 from router.deliveries import checked
-from router.problems import Invalid, NotFound
-
-
-def _limit(limit: int) -> int:
-    return max(1, min(limit, 1000))
+from router.problems import NotFound
 
 
 @get("/api/v1/events/{event_id:str}", summary="Show an event")
@@ -59,7 +55,7 @@ async def list_incidents(
             "status": status or None,
             "severity": severity or None,
             "service": service or None,
-            "limit": _limit(limit),
+            "limit": rows(limit),
         },
     )
 
@@ -80,25 +76,25 @@ async def show_incident(request: Call, incident_id: FromPath[str]) -> dict[str, 
 async def show_timeline(
     request: Call, incident_id: FromPath[str], source: FromQuery[str] = "", limit: FromQuery[int] = 200
 ) -> list[dict[str, Any]]:
-    """The newest `limit` entries, oldest first; `source` is a prefix such as `chatops` or `slack`."""
+    """The newest `limit` entries, oldest first; `source` is `chatops`, a platform or a source's name."""
     await caller(request, "analytics:read")
     store = context_of(request).parts.store
     if await store.row("incidents.by_display", {"id": incident_id}) is None:
         raise NotFound(f"there is no incident `{incident_id[:80]}`")
-    rows = await store.rows(
-        "incidents.timeline", {"incident": incident_id, "prefix": source or None, "limit": _limit(limit)}
+    newest = await store.rows(
+        "incidents.timeline", {"incident": incident_id, "prefix": source or None, "limit": rows(limit)}
     )
-    return rows[::-1]
+    return newest[::-1]
 
 
 @get("/api/v1/timeline", summary="The timeline over all incidents")
 async def list_timeline(
     request: Call, source: FromQuery[str] = "", limit: FromQuery[int] = 20
 ) -> list[dict[str, Any]]:
-    """Newest first; `source` is a prefix such as `chatops` or `slack`."""
+    """Newest first; `source` is `chatops`, a platform or a source's name."""
     await caller(request, "analytics:read")
     return await context_of(request).parts.store.rows(
-        "incidents.timeline", {"incident": None, "prefix": source or None, "limit": _limit(limit)}
+        "incidents.timeline", {"incident": None, "prefix": source or None, "limit": rows(limit)}
     )
 
 
@@ -120,7 +116,9 @@ async def validate_rules(request: Call) -> dict[str, Any]:
     """Problems with file, line and field; none when they could be used."""
     await caller(request, "admin")
     given = await read(request, RuleTexts)
-    return explain.validated(given.files, context_of(request).parts.settings.timezone)
+    # Large files take long to read, and events must not wait for that.
+    timezone = context_of(request).parts.settings.timezone
+    return await asyncio.to_thread(explain.validated, given.files, timezone)
 
 
 @post("/api/v1/rules/reload", status_code=200, summary="Take the rule files into force now")
@@ -136,7 +134,7 @@ async def reload_rules(request: Call) -> dict[str, Any]:
 async def list_audit(request: Call, limit: FromQuery[int] = 100) -> list[dict[str, Any]]:
     """Newest first."""
     await caller(request, "admin")
-    return await context_of(request).parts.store.rows("audit.latest", {"limit": _limit(limit)})
+    return await context_of(request).parts.store.rows("audit.latest", {"limit": rows(limit)})
 
 
 class NewToken(msgspec.Struct, frozen=True):
@@ -171,15 +169,6 @@ async def revoke_token(request: Call, token_id: FromPath[str]) -> None:
     await context_of(request).parts.access.revoke(token_id)
 
 
-class ChangedSource(msgspec.Struct, frozen=True):
-    """How a source's bodies are read."""
-
-    name: str
-    severity_map: dict[str, str] = {}
-    default_severity: str = "SEV-3"
-    per: str = "group"
-
-
 @get("/api/v1/sources", summary="List the sources with settings of their own")
 async def list_sources(request: Call) -> list[dict[str, Any]]:
     """By name."""
@@ -188,17 +177,11 @@ async def list_sources(request: Call) -> list[dict[str, Any]]:
 
 
 @post("/api/v1/sources", status_code=200, summary="Set how a source is read")
-async def put_source(request: Call) -> ChangedSource:
+async def put_source(request: Call) -> senders.Source:
     """Adds or replaces."""
     await caller(request, "admin")
-    given = await read(request, ChangedSource)
-    known = ("SEV-1", "SEV-2", "SEV-3", "SEV-4")
-    if given.per not in ("group", "alert"):
-        raise Invalid.at("per", "must be `group` or `alert`")
-    if given.default_severity not in known or not set(given.severity_map.values()) <= set(known):
-        raise Invalid.at("severity_map", f"severities must be among {', '.join(known)}")
-    row = msgspec.structs.asdict(given) | {"severity_map": msgspec.json.encode(given.severity_map).decode()}
-    await context_of(request).parts.store.run("sources.put", row)
+    given = await read(request, senders.Source)
+    await senders.put_source(context_of(request).parts.store, given)
     return given
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +23,7 @@ Connection = psycopg.AsyncConnection[DictRow]
 Parameters = Mapping[str, Any] | Sequence[Any]
 
 CHECK_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.01
 FULL: Final = "the database's disk is full, nothing was stored; free some space there and send it again"
 AWAY: Final = "the database does not answer; nothing was confirmed, send it again with the same id"
 
@@ -91,6 +94,19 @@ class Store:
     async def close(self) -> None:
         """Close all connections."""
         await self._pool.close(timeout=5)
+
+    @property
+    def connecting(self) -> bool:
+        """Whether a connection is being made (or all are in use)."""
+        now = self._pool.get_stats()
+        return now["pool_available"] < now["pool_size"]
+
+    async def settled(self, seconds: float) -> None:
+        """Wait until no connection is being made, at most `seconds`; for a loop that then stands still."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.connecting:  # noqa: ASYNC110  the pool has no event for it
+                    await asyncio.sleep(_LOOK_SECONDS)
 
     async def __aenter__(self) -> Self:
         await self.open()

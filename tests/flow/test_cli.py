@@ -153,6 +153,22 @@ def test_secrets_are_masked_wherever_a_provider_is_shown(im: Im, slack: SlackFak
     assert ["SEV-2", "C0INCIDENTS"] in [line.split() for line in shown.splitlines()]
 
 
+def test_one_severitys_channel_changes_and_the_others_stay(im: Im, slack: SlackFake) -> None:
+    def change(channels: dict[str, str | None]) -> None:
+        said = im(
+            "chatops", "update", "company-slack", "--config", json.dumps({"notification_channels": channels})
+        )
+        assert said.code == 0
+
+    change({"SEV-2": "C0MAJOR", "SEV-3": "C0MINOR"})
+    change({"SEV-2": "C0NEW", "SEV-3": None})
+    shown = im("chatops", "config", "--provider", "company-slack").out
+    rows = [line.split() for line in shown.splitlines()]
+    assert ["SEV-1", "C0CRITICAL"] in rows
+    assert ["SEV-2", "C0NEW"] in rows
+    assert ["SEV-3", "C0INCIDENTS"] in rows
+
+
 def test_a_token_that_slack_refuses_fails_the_test_with_the_mend(im: Im, slack: SlackFake) -> None:
     slack.token = "xoxb-another"
     tested = im("chatops", "test", "company-slack")
@@ -229,6 +245,7 @@ def test_events_from_lines_are_taken_but_those_at_fault_which_are_named(im: Im) 
     assert ["Status:", "acknowledged"] in [line.split() for line in shown.splitlines()]
     assert "on it" in im("timeline", "INC-2024-001").out
     assert im("timeline", "INC-2024-001", "--source", "chatops").out == ""
+    assert "on it" in im("timeline", "--source", "api", "--limit", "2").out
     assert [row["event_type"] for row in im("timeline", "--limit", "2", "--json").json] == [
         "incident.created",
         "incident.acknowledged",
@@ -316,6 +333,7 @@ def test_rules_are_validated_with_their_place_and_wrong_ones_are_not_taken(
     assert im("rules", "validate").out.startswith("✓ ")
     assert "incident-created" in im("rules", "show").out
     assert im("rules", "reload").code == 0
+    assert im("events", "post", im.file("kept.json", json.dumps(created(90)))).code == 0
     folder = im.folder / "rules"
     folder.mkdir()
     (folder / "a.yaml").write_text(

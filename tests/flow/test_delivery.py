@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from router.wake import LANES_CHANNEL, QUEUE
+from tests.fakes.base import Call, FakePlatform, Reply
 from tests.flow.places import PLATFORMS, place
 from tests.flow.stage import QUICK, READER, Im, ended, event, states, until, write_rules
 
@@ -201,6 +202,26 @@ def test_what_is_refused_for_good_is_not_tried_again_and_is_shown(im: Im, platfo
         assert im.delivery(failed["id"])["state"] == "failed"
         assert len(attempts(im, failed["id"])) == 2
         assert im.get("/api/v1/chatops/providers/chat/health")["state"] == "failing"
+
+
+def test_what_failed_for_want_of_a_token_is_tried_again_once_the_provider_is_changed(im: Im) -> None:
+    im.sandbox()
+    (lost,) = im.post(event())
+    (overtaken,) = im.post(event(incident="INC-2"))
+    (malformed,) = im.post(event(incident="INC-3"))
+    for result, reason in ((lost, "unauthorized"), (overtaken, "forbidden"), (malformed, "rejected")):
+        im.sql(
+            "UPDATE deliveries SET state = 'failed', reason = %s WHERE id = ANY(%s::uuid[])",
+            reason,
+            result["deliveries"],
+        )
+    im.post(event("acknowledged", incident="INC-2", minute=1))
+    im.drain()
+    body = {"config": {"archive_channel": "#old"}}
+    assert im.call("PATCH", "/api/v1/chatops/providers/sandbox", body).status_code == 200
+    im.drain()
+    states = [im.delivery(result["deliveries"][0])["state"] for result in (lost, overtaken, malformed)]
+    assert states == ["sent", "failed", "failed"]
 
 
 def test_what_was_sent_cannot_be_sent_again_by_hand(im: Im) -> None:
@@ -696,3 +717,26 @@ def test_a_restart_over_bad_files_keeps_the_rules_of_the_last_run(
     assert [route["id"] for route in shown["routes"]] == ["first"]
     assert "did you mean `severity`?" in shown["problems"][0]
     again.post(event(incident="INC-2", severity="SEV-1"))
+
+
+def test_an_answer_that_cannot_be_stored_holds_up_no_other_receipt(im: Im) -> None:
+    def post_message(call: Call) -> Reply:
+        ts = "1.0\0" if b"INC-2" in call.body else f"{len(fake.calls)}.0"
+        return Reply({"ok": True, "channel": "C0000001", "ts": ts})
+
+    with FakePlatform() as fake:
+        fake.route("POST", "/chat.postMessage", post_message)
+        im.add(
+            "chat",
+            "slack",
+            bot_token="xoxb-0000000000000000",
+            signing_secret="0" * 32,
+            api_base=fake.url,
+            default_channel="C0000001",
+            rate_limit=QUICK,
+        )
+        im.post(*[event(incident=f"INC-{number}") for number in range(1, 4)])
+        im.drain()
+    sent = {d["incident"]: (d["state"], d["message_id"]) for d in im.deliveries()}
+    assert sent["INC-2"] == ("sent", None)
+    assert all(state == "sent" and said for state, said in (sent["INC-1"], sent["INC-3"]))

@@ -6,10 +6,15 @@ import json
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from router.installation import prepare
+from router.problems import Problem
+from router.settings import Settings
 from tests.flow.stage import ADMIN, READER, SENDER, Im, event, until
 
 EVENTS = "/api/v1/events"
@@ -366,3 +371,11 @@ def test_a_hundred_callers_at_once_are_all_answered(im: Im) -> None:
         ]
         assert {each.result().status_code for each in sent} == {202}
     until(lambda: len(im.sql("SELECT 1 FROM incidents")) == 100)
+
+
+async def test_an_empty_file_of_the_admin_token_is_refused_rather_than_accepted_as_one(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "admin-token").write_text("\n")
+    with pytest.raises(Problem, match="is empty; remove it"):
+        await prepare(msgspec.structs.replace(settings, data_dir=tmp_path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -326,10 +327,13 @@ def test_keys_outlive_a_restart_and_are_let_go_after_a_week(im_with: Callable[..
     (result,) = first.post(event(id="k"))
     second = im_with()
     assert second.post(event(id="k")) == [result | {"duplicate": True}]
-    second.sql("UPDATE events SET received_at = received_at - interval '7 days 1 minute'")
-    from router.sweep import forget_keys  # noqa: PLC0415
+    from router import ids  # noqa: PLC0415
+    from router.sweep import KEYS_LIVE, forget_keys  # noqa: PLC0415
 
-    second.loop.run(forget_keys(second.parts.store))
+    assert second.loop.run(forget_keys(second.parts.store)) == 0
+    week_ago = ids.first_at(datetime.now(UTC) - KEYS_LIVE - timedelta(minutes=1))
+    second.sql("UPDATE events SET id = %s", week_ago)
+    assert second.loop.run(forget_keys(second.parts.store)) == 1
     assert second.post(event(id="k", title="another"))[0]["duplicate"] is False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -44,6 +45,21 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_help_shows_the_first_sentence_of_every_command_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["chatops", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "channels The channels that the bot sees, whether it can post there, and what they are used for."
+        in shown
+    )
+    assert "..." not in shown.partition("Commands:")[2]
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert re.fullmatch(r"im \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
 def test_help_names_every_command_in_its_section(capsys: pytest.CaptureFixture[str]) -> None:

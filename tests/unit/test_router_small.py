@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import stat
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,12 @@ def test_ids_are_version_7_ordered_and_distinct() -> None:
         re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", i) for i in made
     )
     assert [i[:13] for i in made] == sorted(i[:13] for i in made)
+
+
+def test_the_first_id_of_a_time_lies_before_all_that_are_made_then() -> None:
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    made = ids.new()
+    assert ids.first_at(before) < made < ids.first_at(datetime.now(UTC) + timedelta(milliseconds=2))
 
 
 def test_a_nonce_is_the_same_at_every_try_and_fits_the_platforms() -> None:

@@ -11,6 +11,7 @@ from adapters.config import ProviderConfig
 from router.incidents import Incident
 from router.targets import Context, Provider, addresses, place
 from rules.decision import Decision, Fired, Notify
+from rules.page import TARGETS
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -120,3 +121,17 @@ def test_the_events_template_serves_where_a_route_names_none() -> None:
     decision = Decision("hash", (fired("r", Notify(to="default")),))
     assert place(decision, there, event_type="incident.created", priority=1)[0].template == "own"
     assert place(decision, there, event_type="incident.closed", priority=1)[0].template is None
+
+
+def test_every_target_that_rule_files_may_name_is_resolved() -> None:
+    everything = provider(
+        default_channel="D",
+        notification_channels={"SEV-1": "S"},
+        escalation_channels={"management": "M", "sla_breach": "B"},
+        service_channels={"checkout": "C"},
+        team_channels=["T"],
+        archive_channel="A",
+    )
+    where = context(everything, announced=(("a", "N"),))
+    for target in TARGETS:
+        assert list(addresses(Notify(to=target), where)), target

@@ -19,5 +19,6 @@ SELECT provider, channel, message_id FROM streams WHERE incident_id = %(id)s::uu
 SELECT i.display_id AS incident, t.event_type, t.at AS timestamp, t.actor, t.source, t.data
 FROM timeline t JOIN incidents i ON i.id = t.incident_id
 WHERE (%(incident)s::text IS NULL OR i.display_id = upper(%(incident)s))
-  AND (%(prefix)s::text IS NULL OR t.event_type LIKE %(prefix)s || '.%%' OR t.source LIKE %(prefix)s || ':%%')
+  AND (%(prefix)s::text IS NULL OR t.event_type LIKE %(prefix)s || '.%%' OR t.source = %(prefix)s
+       OR t.source LIKE %(prefix)s || ':%%')
 ORDER BY t.seq DESC LIMIT %(limit)s

@@ -28,14 +28,16 @@ UPDATE deliveries SET state = 'failed', reason = 'no_provider', detail = 'the pr
 WHERE provider = %(name)s AND state IN ('pending', 'retrying')
 
 -- name: revive
--- But not behind a newer message of the same stream that did arrive.
+-- But not behind a newer message of the same stream that did arrive. `since` is an id that is old enough for all
+-- of these: the primary key leads to the newest rows.
 UPDATE deliveries d SET state = 'retrying', not_before = now()
-WHERE d.provider = %(name)s AND d.state = 'failed' AND d.accepted_at > now() - interval '1 hour'
+WHERE d.id > %(since)s::uuid AND d.provider = %(name)s AND d.state = 'failed'
+  AND d.accepted_at > now() - interval '1 hour'
   AND d.reason IN ('unauthorized', 'forbidden', 'channel_not_found')
   AND NOT EXISTS (
       SELECT FROM deliveries later
-      WHERE later.incident_id = d.incident_id AND later.provider = d.provider AND later.channel = d.channel
-        AND later.seq > d.seq AND later.state = 'sent' AND later.accepted_at > now() - interval '1 hour')
+      WHERE later.id > %(since)s::uuid AND later.incident_id = d.incident_id AND later.provider = d.provider AND later.channel = d.channel
+        AND later.seq > d.seq AND later.state = 'sent')
 
 -- name: lock_all
 SELECT name, sealed FROM providers ORDER BY name FOR UPDATE
