@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -178,7 +179,18 @@ Row = tuple[Mrkdwn, Plain | Mrkdwn]
 
 def _row(label: str, value: str) -> Row:
     shown = fit(_line(value[: ROW_VALUE * 2]), ROW_VALUE) or NOTHING
-    return Mrkdwn(f"*{fit(_line(label), LABEL) or NOTHING}*"), Plain(shown)
+    return _label(label), Plain(shown)
+
+
+@lru_cache(maxsize=256)
+def _label(label: str) -> Mrkdwn:
+    """Labels are the router's own words, and few."""
+    return Mrkdwn(f"*{fit(_line(label), LABEL) or NOTHING}*")
+
+
+@lru_cache(maxsize=256)
+def _caption(label: str) -> str:
+    return fit(_line(label), limits.MAX_BUTTON_TEXT)
 
 
 def _incident_rows(incident: IncidentCard) -> Iterable[Row]:
@@ -238,7 +250,7 @@ def _actions(actions: Sequence[Action]) -> tuple[Block, ...]:
 
 def _button(action: Action) -> Button:
     return Button(
-        text=Plain(fit(_line(action.label), limits.MAX_BUTTON_TEXT) or action.id),
+        text=Plain(_caption(action.label) or action.id),
         action_id=f"im.{action.id}",
         value=action.value[: limits.MAX_BUTTON_VALUE] or UNSET,
         # One address that Slack does not take, and the whole message is refused.

@@ -38,9 +38,9 @@ SETTINGS = {
     # no replicas, so the log of changes serves recovery alone
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "wal_compression": "pglz",
+    "wal_compression": "off",
     "min_wal_size": "48MB",
-    "max_wal_size": "256MB",
+    "max_wal_size": "512MB",
     # small: the data set of one team's incidents, beside the router's own processes
     "max_connections": "60",
     "shared_buffers": "64MB",
