@@ -27,7 +27,7 @@ ROUTER: dict[str, Run] = {
     "end to end, fake answers after 50 ms": lambda: scenarios.end_to_end(3000, latency=0.05),
     "latency at 200 events/s": lambda: scenarios.latency_at(200, 10),
     "SEV-1 in a storm of SEV-4, other channels": lambda: scenarios.storm(10_000, 200),
-    "SEV-1 in a storm of SEV-4, same channel, Slack's rate": lambda: scenarios.same_channel_storm(2000, 5),
+    "SEV-1 in a storm of SEV-4, same channel, Slack's rate": lambda: scenarios.same_channel_storm(10_000, 5),
 }
 PEER: dict[str, Run] = {
     "end to end, fake answers at once": lambda: scenarios.alertmanager_end_to_end(30_000, latency=0.0),
