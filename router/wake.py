@@ -64,5 +64,7 @@ class Waker:
 
 
 def enqueue_drain(queue: Queue) -> None:
-    """Queue one drain job. It is a wake-up only: nothing is lost with it, so nothing is kept of it."""
+    """Queue one drain job, unless one waits already: it is a wake-up, and nothing is lost with it."""
+    if not queue.is_empty():
+        return
     queue.enqueue(DRAIN, job_timeout=JOB_SECONDS, result_ttl=0, failure_ttl=3600, ttl=60)

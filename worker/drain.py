@@ -45,6 +45,9 @@ LINGER_SECONDS: Final = 20.0
 """How long a drain waits for more before it ends."""
 RUN_SECONDS: Final = 60.0
 """How long a drain runs at the most; then the queue has its turn."""
+BUSY: Final = 32
+"""From so many deliveries in hand another worker could help."""
+_CALL_SECONDS: Final = 2.0
 _WORTH_A_CLAIM: Final = 32
 """A busy provider's slots are filled this many at a time; urgent messages take any."""
 _SENDING_SECONDS: Final = 11.0
@@ -117,6 +120,7 @@ class Drain:
         self._to_write = asyncio.Event()
         self._unwritten = 0
         self._directory_read = 0.0
+        self._called = 0.0
         self._wait = _LONGEST_WAIT
 
     async def run(self, *, linger: float = LINGER_SECONDS, seconds: float = RUN_SECONDS) -> None:
@@ -162,9 +166,15 @@ class Drain:
             self._start(
                 group, time.monotonic() + leases.get(group.head.provider, _UNKNOWN_LEASE) - _SENDING_SECONDS
             )
-        if len(groups) >= CLAIMED_PER_PROVIDER:
-            await self._waker.start_drain()
+        await self._call_for_help()
         return bool(groups)
+
+    async def _call_for_help(self) -> None:
+        """Queue a drain for another worker while this one is busy: wakers leave it to whoever listens."""
+        busy = sum(self._in_flight.values()) >= BUSY
+        if busy and time.monotonic() - self._called > _CALL_SECONDS:
+            self._called = time.monotonic()
+            await self._waker.start_drain()
 
     async def _claim(self, grants: Sequence[Grant]) -> list[Group]:
         claimed = await self._outbox.claim(grants, self._leases())
