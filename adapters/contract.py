@@ -98,13 +98,45 @@ class IncidentCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
-    """A button. `id` names what it does; `value` comes back when it is pressed; `url` makes it a link."""
+    """A button. `id` names what it does; `value` comes back when it is pressed; `url` makes it a link.
 
-    id: Literal["acknowledge", "war_room", "details", "escalate"]
+    Both are the router's own: `id` is [a-z0-9_.-]{1,40}, `value` at most 50 ASCII characters.
+    """
+
+    id: str
     label: str
     value: str
     style: Literal["default", "primary", "danger"] = "default"
     url: str | None = None
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """An entry of a menu: what comes back (at most 50 ASCII characters), and what is shown."""
+
+    value: str
+    label: str
+
+
+class Menu(msgspec.Struct, frozen=True, kw_only=True):
+    """A list to choose one of. The choice comes back as an action of this id.
+
+    `about` is at most 50 ASCII characters; what comes back as the value is `about`, a space and the choice.
+    """
+
+    id: str
+    label: str
+    about: str
+    choices: tuple[Choice, ...] = ()
+    """At most 25."""
+    people: bool = False
+    """Offer the people of the workspace where the platform can; `choices` are for where it cannot."""
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture by its address, and its meaning in words."""
+
+    url: str
+    alt: str
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +159,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     badges: tuple[str, ...] = ()
     """Short marks of the router's own, such as TEST or UNROUTED, shown beside the headline."""
     actions: tuple[Action, ...] = ()
+    menus: tuple[Menu, ...] = ()
+    mentions: tuple[str, ...] = ()
+    """Ids of people on this platform who are to be notified, named before everything else."""
+    picture: Picture | None = None
     template: str | None = None
     """A template's text (see adapters/templates.py), which replaces the default body."""
 
@@ -145,10 +181,15 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of `im chatops test`: `✓ Connected to Slack workspace`, or what to mend."""
+    """One line of `im chatops test`: `✓ Connected to Slack workspace`, or what to mend.
 
-    name: Literal["connection", "permissions", "default_channel", "slash_commands"]
+    After the four lines, one of `features` for each optional feature that is off for want of a scope or a
+    setting: `ok`, with `off` set, and in `mend` what would switch it on.
+    """
+
+    name: Literal["connection", "permissions", "default_channel", "slash_commands", "features"]
     ok: bool
+    off: bool = False
     text: str
     mend: str = ""
 
@@ -188,7 +229,11 @@ class Adapter(Protocol):
     """A configured connection to one platform. Every method raises only DeliveryError."""
 
     async def post(self, channel: str, message: Message, *, nonce: str) -> Receipt:
-        """Post a new message. `nonce` (≤ 25 ASCII characters) is the same on every try of one delivery."""
+        """Post a new message. `nonce` (≤ 25 ASCII characters) is the same on every try of one delivery.
+
+        A channel `@<user id>` is a direct message to that person; the receipt's message id then holds all
+        that `edit` and `reply` need beside that channel.
+        """
         ...
 
     async def edit(self, ref: MessageRef, message: Message) -> Receipt:
@@ -200,7 +245,7 @@ class Adapter(Protocol):
         ...
 
     async def check(self) -> tuple[Check, ...]:
-        """The four lines of the connection test: connection, permissions, default channel, commands.
+        """The lines of the connection test: connection, permissions, default channel, commands, features.
 
         Platform failures are lines that are not ok, never exceptions.
         """
