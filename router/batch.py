@@ -13,6 +13,7 @@ from adapters.contract import Message
 from router import compose, ids
 from router.events import Event
 from router.incidents import OVER, Change, Incident, apply
+from router.lifecycle import asked
 from router.problems import Conflict, Problem
 from router.targets import Address, Context, Placed, Provider, place
 from rules.counts import counting, looked_up
@@ -199,6 +200,8 @@ class Batch:
         known = self._incidents.get(key) or self._known.incidents.get(key)
         number = self._numbers_of.get(key, "")
         step.event = reopening(step.event, known)
+        if step.event.hand is not None:
+            step.event = asked(step.event, step.event.hand, known)
         step.change = apply(known, step.event, new_id=ids.new(), display_id=number)
         self._incidents[key] = step.change.after
         step.facts = facts_of(step.event, step.change.after)

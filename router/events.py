@@ -76,6 +76,24 @@ class EventIn(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
 
+Verb = Literal["declare", "acknowledge", "resolve", "close", "reopen", "escalate", "assign", "update"]
+"""What a person does with an incident."""
+
+
+class Hand(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did it, for an event that a person made here and no source sent."""
+
+    verb: Verb
+    account: str | None
+    """The account that the person is linked to."""
+    actor: str
+    """As the timeline names the person: `chatops:U123`, `api:dana-laptop`."""
+    via: str
+    """As the timeline names the way: `slack:company-slack`, `api:dana-laptop`."""
+    data: Mapping[str, str] = {}
+    """What else the timeline keeps: `channel`, `command`, `response`."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """An event that was accepted at the edge and is to be handled."""
 
@@ -96,6 +114,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     refires: bool = False
     """The sender knows no .reopened: its incident.created reopens an incident that was over. What it sends
     comes in order, with times of alerts, which may be older than what people did meanwhile."""
+    hand: Hand | None = None
+    """A person's act: it is refused where it makes no sense, and no clock of a source's makes it late."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

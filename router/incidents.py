@@ -41,6 +41,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """The time of the newest event that moved the state."""
     status_at: datetime | None = None
     """The time of the newest change of the status; None while it has its first."""
+    status_by: str | None = None
+    """Who made that change, as the event named its actor."""
     acknowledged_at: datetime | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
@@ -80,7 +82,7 @@ def apply(known: Incident | None, event: Event, *, new_id: str, display_id: str)
         return Change(None, _first(event, new_id, display_id), late=False)
     if event.type.startswith("sla."):
         return Change(known, known, late=False)
-    if event.at < known.changed_at and not event.refires:
+    if event.at < known.changed_at and not event.refires and event.hand is None:
         after = _late_status(known, _fill_from_late(known, event), event)
         return Change(known, after, late=after.status == known.status)
     return Change(known, _moved(known, event), late=False)
@@ -112,7 +114,7 @@ def _first(event: Event, new_id: str, display_id: str) -> Incident:
         changed_at=event.at,
         created_seen=event.type == "incident.created",
     )
-    return _with_status(start, status, event.at)
+    return _with_status(start, status, event)
 
 
 def _moved(known: Incident, event: Event) -> Incident:
@@ -128,7 +130,7 @@ def _moved(known: Incident, event: Event) -> Incident:
         changed_at=max(event.at, known.changed_at),
         created_seen=known.created_seen or event.type == "incident.created",
     )
-    return _with_status(moved, _next_status(known.status, event), event.at)
+    return _with_status(moved, _next_status(known.status, event), event)
 
 
 def _next_status(now: str, event: Event) -> str:
@@ -140,7 +142,8 @@ def _next_status(now: str, event: Event) -> str:
     return "closed" if now == "closed" else wanted
 
 
-def _with_status(incident: Incident, status: str, at: datetime) -> Incident:
+def _with_status(incident: Incident, status: str, event: Event) -> Incident:
+    at = event.at
     acknowledged = incident.acknowledged_at
     resolved = incident.resolved_at
     closed = incident.closed_at
@@ -155,6 +158,7 @@ def _with_status(incident: Incident, status: str, at: datetime) -> Incident:
         incident,
         status=status,
         status_at=incident.status_at if status == incident.status else at,
+        status_by=incident.status_by if status == incident.status else event.actor,
         acknowledged_at=acknowledged,
         resolved_at=resolved,
         closed_at=closed,
@@ -164,7 +168,7 @@ def _with_status(incident: Incident, status: str, at: datetime) -> Incident:
 def _late_status(known: Incident, filled: Incident, event: Event) -> Incident:
     if event.type not in _STATUS_OF or (known.status_at is not None and event.at < known.status_at):
         return filled
-    return _with_status(filled, _next_status(known.status, event), event.at)
+    return _with_status(filled, _next_status(known.status, event), event)
 
 
 def _fill_from_late(known: Incident, event: Event) -> Incident:

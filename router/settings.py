@@ -29,6 +29,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path = ROOT / "var"
     rules_dir: Path = ROOT / "rules" / "default"
     catalogue: Path = ROOT / "data" / "catalogue.yaml"
+    access_dir: Path = ROOT / "data" / "access"
+    """Who may what: model.conf and policy.csv."""
+    commands_dir: Path | None = None
+    """A folder of custom commands."""
     bind: str = "127.0.0.1"
     port: int = 8000
     nlu_url: str = ""
@@ -64,7 +68,13 @@ _TEXTS: Final = {
     "IM_URL": "url",
     "IM_TOKEN": "token",
 }
-_PATHS: Final = {"IM_DATA_DIR": "data_dir", "IM_RULES_DIR": "rules_dir", "IM_CATALOGUE": "catalogue"}
+_PATHS: Final = {
+    "IM_DATA_DIR": "data_dir",
+    "IM_RULES_DIR": "rules_dir",
+    "IM_CATALOGUE": "catalogue",
+    "IM_ACCESS_DIR": "access_dir",
+    "IM_COMMANDS_DIR": "commands_dir",
+}
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Settings:

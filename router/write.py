@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from router.batch import URGENT, Batch, Delivery, Step
+from router.events import Hand
 from router.store import statement
 from router.store.database import Connection
 
@@ -75,13 +76,25 @@ def _timeline(step: Step) -> dict[str, Any]:
         data["late"] = True
     if change.before is not None and change.before.severity != change.after.severity:
         data["severity"] = [change.before.severity, change.after.severity]
-    return {
+    entry = {
         "incident_id": change.after.id,
         "event_type": event.type,
         "at": event.at,
         "actor": event.actor,
         "source": event.source,
         "data": data,
+    }
+    return entry | _by_hand(event.hand, data) if event.hand is not None else entry
+
+
+def _by_hand(hand: Hand, data: dict[str, Any]) -> dict[str, Any]:
+    """What a person's entry says otherwise: the document's `chatops.acknowledge` of `chatops:user123`."""
+    kind, _, _ = hand.actor.partition(":")
+    return {
+        "event_type": f"{kind}.{hand.verb}",
+        "actor": hand.actor,
+        "source": hand.via,
+        "data": {**hand.data, **data},
     }
 
 

@@ -1,6 +1,7 @@
 -- name: by_display
 SELECT id::text, source, external_id, display_id, title, severity, status, service, description, assignee,
-       url, labels, started_at, changed_at, status_at, acknowledged_at, resolved_at, closed_at, created_seen
+       url, labels, started_at, changed_at, status_at, status_by, acknowledged_at, resolved_at,
+       closed_at, created_seen
 FROM incidents WHERE display_id = upper(%(id)s)
 
 -- name: list

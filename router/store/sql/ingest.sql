@@ -12,7 +12,8 @@ WHERE (source, key) IN (SELECT * FROM unnest(%(sources)s::text[], %(keys)s::text
 
 -- name: incidents
 SELECT id::text, source, external_id, display_id, title, severity, status, service, description, assignee,
-       url, labels, started_at, changed_at, status_at, acknowledged_at, resolved_at, closed_at, created_seen
+       url, labels, started_at, changed_at, status_at, status_by, acknowledged_at, resolved_at, closed_at,
+       created_seen
 FROM incidents
 WHERE (source, external_id) IN (SELECT * FROM unnest(%(sources)s::text[], %(ids)s::text[]))
 
@@ -50,17 +51,19 @@ WITH new_events AS (
         incident_id uuid, decision_id uuid, deliveries uuid[], body json)
 ), new_incidents AS (
     INSERT INTO incidents (id, source, external_id, display_id, title, severity, status, service, description,
-        assignee, url, labels, started_at, changed_at, status_at, acknowledged_at, resolved_at, closed_at, created_seen)
+        assignee, url, labels, started_at, changed_at, status_at, status_by, acknowledged_at, resolved_at, closed_at,
+        created_seen)
     SELECT * FROM json_to_recordset(%(incidents)s::json) AS i (
         id uuid, source text, external_id text, display_id text, title text, severity text, status text,
         service text, description text, assignee text, url text, labels jsonb, started_at timestamptz,
-        changed_at timestamptz, status_at timestamptz, acknowledged_at timestamptz, resolved_at timestamptz, closed_at timestamptz,
+        changed_at timestamptz, status_at timestamptz, status_by text, acknowledged_at timestamptz, resolved_at timestamptz, closed_at timestamptz,
         created_seen boolean)
     ON CONFLICT (source, external_id) DO UPDATE SET
         title = excluded.title, severity = excluded.severity, status = excluded.status,
         service = excluded.service, description = excluded.description, assignee = excluded.assignee,
         url = excluded.url, labels = excluded.labels, started_at = excluded.started_at,
-        changed_at = excluded.changed_at, status_at = excluded.status_at, acknowledged_at = excluded.acknowledged_at,
+        changed_at = excluded.changed_at, status_at = excluded.status_at, status_by = excluded.status_by,
+        acknowledged_at = excluded.acknowledged_at,
         resolved_at = excluded.resolved_at, closed_at = excluded.closed_at,
         created_seen = excluded.created_seen
 ), new_timeline AS (
