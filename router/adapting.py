@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters import registry
+from adapters.callbacks import CALLBACKS
 from adapters.config import limits_for
 from adapters.contract import Limits, Outbound, Resources
 from router.sending import Connected
@@ -30,7 +31,7 @@ class Adapters:
     def _entry(self, provider: Provider) -> tuple[int, Connected, Limits]:
         entry = self._built.get(provider.name)
         if entry is None or entry[0] != provider.version:
-            platform = registry.platform(provider.platform)
+            platform = CALLBACKS.get(provider.platform) or registry.platform(provider.platform)
             resources = Resources(self._http, StoreShelf(self._store, provider.name))
             connected = Connected(platform, platform.build(provider.config, resources))
             entry = (provider.version, connected, limits_for(provider.config, platform.limits))

@@ -73,13 +73,16 @@ def channel_for(provider: Provider, severity: str | None) -> str:
 
 
 async def enqueue(
-    store: Store, placed: Sequence[tuple[str, str]], message: Message, *, urgent: bool
+    store: Store, placed: Sequence[tuple[str, str]], message: Message, *, urgent: bool, key: str = ""
 ) -> list[str]:
-    """Put a message into the outbox for each (provider, channel); the ids of the deliveries."""
+    """Put a message into the outbox for each (provider, channel); the ids of the deliveries.
+
+    Where there is a `key`, the same key and place again is the same delivery.
+    """
     now = datetime.now(UTC)
     deliveries = [
         Delivery(
-            id=ids.new(),
+            id=ids.named(f"{key}\n{provider}\n{channel}") if key else ids.new(),
             event_id=None,
             incident_id=None,
             provider=provider,

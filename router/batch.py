@@ -14,6 +14,7 @@ from router import compose, ids
 from router.events import Event
 from router.incidents import OVER, Change, Incident, apply
 from router.lifecycle import asked
+from router.muting import Silence, covering, held_back
 from router.problems import Conflict, Problem
 from router.targets import Address, Context, Placed, Provider, place
 from rules.counts import counting, looked_up
@@ -71,8 +72,14 @@ class Known(msgspec.Struct):
     incidents: dict[Key, Incident]
     announced: dict[str, list[Address]]
     """By incident id."""
+    rooms: dict[str, list[Address]]
+    """The open war rooms by incident id; read only where rules speak of them."""
     taken: set[str]
     """Display ids, of those that the batch would like, that other incidents have."""
+    silences: tuple[Silence, ...] = ()
+    """Those that are active."""
+    gone: frozenset[tuple[str, Address]] = frozenset()
+    """Incident ids with where they have a stream, but no message that stands or is on its way."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +111,12 @@ class Step(msgspec.Struct):
     placed: tuple[Placed, ...] = ()
     unrouted: bool = False
     deliveries: tuple[Delivery, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    """Those that cover it."""
+    suppressed: tuple[Delivery, ...] = ()
+    """What they hold back."""
+    withheld: bool = False
+    """Whether somebody would have been told, by these or as unrouted."""
 
 
 class Batch:
@@ -125,7 +138,7 @@ class Batch:
         self._requests = requests
         self._known = known
         self._matcher = matcher
-        self._providers = providers
+        self.providers = providers
         self._answers: list[list[tuple[Earlier, bool]] | Problem] = []
         self._numbers: Iterator[str] = iter(())
         self._numbers_of: dict[Key, str] = {}
@@ -247,18 +260,35 @@ class Batch:
         assert facts is not None
         started = time.perf_counter()
         step.decision = decide(self.rule_set, self._matcher.matching(facts), facts)
+        step.silences = covering(self._known.silences, facts, change.after.display_id, event.received_at)
         if not change.late or event.type == "incident.created":
             announced = self._known.announced.setdefault(change.after.id, [])
-            context = Context(self._providers, change.after, tuple(announced))
+            context = Context(
+                self.providers,
+                change.after,
+                tuple(announced),
+                tuple(self._known.rooms.get(change.after.id, ())),
+            )
             base = base_priority(event, change.after)
             step.placed = place(step.decision, context, event_type=event.type, priority=base)
-            if not step.placed and event.type == "incident.created" and not silenced(step.decision):
-                step.placed = _to_default(context)
-                step.unrouted = True
+            reaches_nobody = not step.placed and event.type == "incident.created"
+            if reaches_nobody and not silenced(step.decision):
+                step.withheld = bool(step.silences)
+                step.unrouted = not step.silences
+                step.placed = () if step.silences else to_default(context)
             step.deliveries = tuple(self._delivery(step, placed, announced) for placed in step.placed)
-            announced += [a for p in step.placed if (a := (p.provider, p.channel)) not in announced]
-        step.earlier.deliveries = tuple(delivery.id for delivery in step.deliveries)
+            if step.silences:
+                self._hold_back(step, announced)
+            announced += [a for d in step.deliveries if (a := (d.provider, d.channel)) not in announced]
+        step.earlier.deliveries = tuple(delivery.id for delivery in (*step.deliveries, *step.suppressed))
         self.decision_seconds.append(time.perf_counter() - started)
+
+    def _hold_back(self, step: Step, announced: Sequence[Address]) -> None:
+        assert step.change is not None
+        incident = step.change.after.id
+        there = [address for address in announced if (incident, address) not in self._known.gone]
+        step.deliveries, step.suppressed = held_back(step.deliveries, there)
+        step.withheld = step.withheld or bool(step.suppressed)
 
     def _delivery(self, step: Step, placed: Placed, announced: Sequence[Address]) -> Delivery:
         assert step.change is not None
@@ -362,7 +392,8 @@ def _incident_key(event: Event) -> Key:
     return (event.source, event.incident.id)
 
 
-def _to_default(context: Context) -> tuple[Placed, ...]:
+def to_default(context: Context) -> tuple[Placed, ...]:
+    """The default channels, urgently: for what would reach nobody."""
     return tuple(
         Placed(
             provider=provider.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 import msgspec
 
@@ -58,7 +58,7 @@ def message(event: Event, incident: Incident, *, template: str | None, badges: S
         incident=card(incident),
         actor=event.actor,
         note=event.note,
-        facts=_times(incident) if event.type in ("incident.resolved", "incident.closed") else (),
+        facts=times(incident) if event.type in ("incident.resolved", "incident.closed") else (),
         badges=tuple(badges),
         actions=actions(incident),
         template=template,
@@ -80,22 +80,35 @@ def card(incident: Incident) -> IncidentCard:
     )
 
 
-def actions(incident: Incident) -> tuple[Action, ...]:
-    """The buttons that make sense in the incident's state."""
+def actions(incident: Incident, *, details: bool = True) -> tuple[Action, ...]:
+    """The buttons that make sense in the incident's state; `details` is for where they are not shown yet."""
     value = incident.display_id
-    details = Action(id="details", label="View Details", value=value, url=incident.url)
-    if incident.status in ("resolved", "closed"):
-        return (details,)
-    room = Action(id="war_room", label="Join War Room", value=value)
-    escalate = Action(id="escalate", label="Escalate", value=value, style="danger")
-    if incident.status == "acknowledged":
-        return (room, details, escalate)
-    return (
-        Action(id="acknowledge", label="Acknowledge", value=value, style="primary"),
-        room,
-        details,
-        escalate,
-    )
+    link = Action(id="details", label="View Details", value=value, url=incident.url)
+    names = [each for each in _BUTTONS[incident.status] if details or incident.url or each != "details"]
+    return tuple(link if each == "details" else _button(each, value) for each in names)
+
+
+def _button(name: str, value: str) -> Action:
+    label, style = _LABELS[name]
+    return Action(id=name, label=label, value=value, style=style)
+
+
+_BUTTONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "open": ("acknowledge", "war_room", "details", "escalate"),
+    "acknowledged": ("resolve", "update", "assign", "war_room", "details", "escalate"),
+    "resolved": ("close", "reopen", "details"),
+    "closed": ("details",),
+}
+_LABELS: Final[Mapping[str, tuple[str, Literal["default", "primary", "danger"]]]] = {
+    "acknowledge": ("Acknowledge", "primary"),
+    "war_room": ("Join War Room", "default"),
+    "escalate": ("Escalate", "danger"),
+    "assign": ("Assign", "default"),
+    "update": ("Status Update", "default"),
+    "resolve": ("Resolve", "primary"),
+    "close": ("Close", "default"),
+    "reopen": ("Reopen", "default"),
+}
 
 
 def step(event: Event, incident: Incident) -> str:
@@ -145,7 +158,8 @@ def duration(length: timedelta) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number) or "0 s"
 
 
-def _times(incident: Incident) -> tuple[tuple[str, str], ...]:
+def times(incident: Incident) -> tuple[tuple[str, str], ...]:
+    """How long it took to acknowledge and to resolve, as far as that is known."""
     rows = (
         ("Time to acknowledge", incident.time_to_acknowledge),
         ("Time to resolve", incident.time_to_resolve),

@@ -168,10 +168,9 @@ def make(
     given: EventIn, body: bytes, origin: Origin, *, key: str | None = None, refires: bool = False
 ) -> Event:
     """The Event for a decoded one, after the checks that types cannot say."""
-    _check_texts(given)
     if given.type not in TYPES:
-        raise Invalid.at("type", f"unknown type `{given.type}`; {_hint(given.type, TYPES)}")
-    _check_incident(given)
+        raise Invalid.at("type", f"unknown type `{given.type[:60]}`; {_hint(given.type, TYPES)}")
+    check(given)
     if given.time is not None and given.time > origin.received_at + MAX_AHEAD:
         raise Invalid.at("time", "lies more than a day in the future; check the sender's clock")
     if given.time is not None and given.time < EARLIEST:
@@ -251,6 +250,12 @@ def refuse_nul(value: Any, where: str = "") -> None:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             refuse_nul(inner, f"{where}[{index}]")
+
+
+def check(given: EventIn) -> None:
+    """Invalid names the field that is too long, missing or not one of those there are."""
+    _check_texts(given)
+    _check_incident(given)
 
 
 def _check_texts(given: EventIn) -> None:

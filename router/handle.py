@@ -1,6 +1,7 @@
 """The pipeline: events in; incident changes, decisions and deliveries out, in one transaction.
 
-    look up ► number ► fold duplicates and apply ► count ► decide ► place ► write ► (commit) ► wake
+    look up ► number ► fold duplicates and apply ► count ► decide ► place ► call back ► write
+    ► (commit) ► wake
 
 Everything between the look-up and the write is pure (router/batch.py).
 """
@@ -10,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from router.batch import Batch, Request, Result
+from router.callbacks import call_back
 from router.lookup import look_up, look_up_counts, reserve_numbers
 from router.providers import Directory
+from router.rooms import follow_rooms
 from router.store.database import Connection
 from router.write import write
 from rules.live import Current
@@ -33,11 +36,13 @@ async def handle(
     rule_set, engine = rules
     # In a pipeline BEGIN travels with the look-up, and the write with COMMIT: two round trips in all.
     async with connection.pipeline(), connection.transaction():
-        known = await look_up(connection, requests, directory, counting=bool(rule_set.counts))
+        known = await look_up(connection, requests, directory, rule_set)
         batch = Batch(requests, known, rule_set, engine, directory.providers)
         await reserve_numbers(connection, batch)
         batch.apply()
         await look_up_counts(connection, batch)
         batch.decide()
+        await call_back(connection, batch, directory.callbacks)
+        await follow_rooms(connection, batch)
         await write(connection, batch)
     return Handled(batch)

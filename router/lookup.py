@@ -7,16 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 from router.batch import Batch, Earlier, Known, Request, showable
 from router.incidents import Incident
+from router.muting import decode_active
 from router.providers import Directory
 from router.store import statement
-from router.store.database import Connection
+from router.store.database import Connection, Cursor
+from rules.model import RuleSet
 
 _COUNTS = "counts"
 """Beside the incidents' locks, whose names have two lines."""
 
 
 async def look_up(
-    connection: Connection, requests: Sequence[Request], directory: Directory, *, counting: bool
+    connection: Connection, requests: Sequence[Request], directory: Directory, rules: RuleSet
 ) -> Known:
     """Lock the batch's incidents, then read them, earlier events with the same keys, and streams."""
     events = [event for request in requests for event in request.events]
@@ -26,7 +28,7 @@ async def look_up(
     wanted = list({external for _, external in incidents if showable(external)})
     async with connection.pipeline():
         locks = [f"{source}\n{external}" for source, external in incidents]
-        if counting:
+        if rules.counts:
             # A count must see what a group that commits at the same time adds to it.
             locks.append(_COUNTS)
         await connection.execute(statement("ingest.lock"), {"keys": locks})
@@ -34,13 +36,19 @@ async def look_up(
             statement("ingest.earlier"), {"sources": [s for s, _ in keyed], "keys": [k for _, k in keyed]}
         )
         states = await connection.execute(statement("ingest.incidents"), pairs)
-        streams = await connection.execute(statement("ingest.streams"), pairs)
+        streams = await connection.execute(statement("silences.streams_of"), pairs)
         taken = await connection.execute(statement("ingest.taken"), {"wanted": wanted})
+        rooms = await connection.execute(statement("rooms.of_sources"), pairs) if rules.opens_rooms else None
+        silences = await connection.execute(statement("silences.active"))
         version = await connection.execute(statement("ingest.provider_version"))
     await directory.follow(connection, await version.fetchone())
     announced: dict[str, list[tuple[str, str]]] = {}
+    gone: set[tuple[str, tuple[str, str]]] = set()
     for row in await streams.fetchall():
-        announced.setdefault(row["incident_id"], []).append((row["provider"], row["channel"]))
+        address = (row["provider"], row["channel"])
+        announced.setdefault(row["incident_id"], []).append(address)
+        if not row["there"]:
+            gone.add((row["incident_id"], address))
     return Known(
         earlier={
             (row["source"], row["key"]): Earlier(
@@ -50,8 +58,18 @@ async def look_up(
         },
         incidents={(row["source"], row["external_id"]): Incident(**row) for row in await states.fetchall()},
         announced=announced,
+        rooms=await _rooms(rooms),
         taken={row["display_id"] for row in await taken.fetchall()},
+        silences=decode_active(await silences.fetchone()),
+        gone=frozenset(gone),
     )
+
+
+async def _rooms(cursor: Cursor | None) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in await cursor.fetchall() if cursor is not None else ():
+        found.setdefault(row["incident_id"], []).append((row["provider"], row["channel"]))
+    return found
 
 
 async def reserve_numbers(connection: Connection, batch: Batch) -> None:

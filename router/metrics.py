@@ -48,3 +48,12 @@ RULES_ERRORS: Final = Counter("im_rules_errors_total", "Rule files that were ref
 ENGINE_FALLBACKS: Final = Counter(
     "im_rules_engine_fallbacks_total", "Decisions that the Python evaluator made instead of the engine"
 )
+COMMANDS: Final = Counter(
+    "im_commands_total", "What people asked for in chat, by outcome", ["platform", "command", "outcome"]
+)
+INTERACTION_SECONDS: Final = Histogram(
+    "im_interaction_seconds", "From the acknowledgement of a chat input to its answer", buckets=_DELIVERY
+)
+INPUTS: Final = Counter(
+    "im_inputs_total", "Requests of chat platforms by how they were judged", ["platform", "judgement"]
+)

@@ -16,6 +16,9 @@ from router.store import Store
 SUMMARY_SIZE: Final = 25
 """Incidents that one summary names: their lines fit every platform's limits."""
 
+CALL: Final = "call"
+"""The mode of what goes back to a source: sent by itself, in order, and it announces nothing."""
+
 _decode_message = msgspec.json.Decoder(Message).decode
 
 
@@ -83,6 +86,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def mode(self) -> str:
         """How to send it: without an announcement there is nothing to edit or answer."""
+        if self.head.mode == CALL:
+            return CALL
         if self.head.announced is None:
             return "post"
         modes = {each.mode for each in (self.head, *self.behind)}
@@ -186,6 +191,8 @@ def summed_up(groups: Sequence[Group], allowed: int) -> tuple[list[Group], list[
 
 def _can_be_summed_up(group: Group) -> bool:
     head = group.head
+    if head.mode == CALL:
+        return False
     fresh = head.announced is None and not head.uncertain and head.incident_id is not None
     return fresh and all(each.priority > 0 for each in group.all)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from adapters import registry
+from adapters.callbacks import CALLBACKS
 from adapters.config import (
     ConfigError,
     ProviderConfig,
@@ -26,6 +28,9 @@ from router.store.database import Connection
 from router.targets import Provider
 from router.vault import Vault, VaultError
 
+SOURCE_PREFIX: Final = "source:"
+"""Before a source's name, where deliveries name its callback; no provider's own name can hold a colon."""
+FRESH_SECONDS: Final = 1.0
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _REVIVE_FROM: Final = timedelta(hours=2)
 """The hour that the statement asks for, and another one for clocks that differ."""
@@ -37,9 +42,15 @@ class Directory:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._version = -1
+        self._refreshed = float("-inf")
         self.providers: dict[str, Provider] = {}
+        """The chat providers: what rules, fallbacks and people can mean."""
+        self.callbacks: dict[str, str] = {}
+        """The kind of each source's callback, by the name that it has as a provider (`source:monitoring`)."""
+        self.deliverable: dict[str, Provider] = {}
+        """All that deliveries go to: the chat providers, and the callbacks of sources."""
         self.broken: dict[str, str] = {}
-        """Providers that cannot be used, and why."""
+        """Providers and callbacks that cannot be used, and why."""
 
     async def follow(self, connection: Connection, version: Mapping[str, Any] | None) -> None:
         """Read the providers again if `version` (a row with `value`) is not the one that is known."""
@@ -47,7 +58,8 @@ class Directory:
         if value == self._version:
             return
         cursor = await connection.execute(statement("providers.all"))
-        self.read(await cursor.fetchall())
+        callbacks = await connection.execute(statement("callbacks.sources"))
+        self.read(await cursor.fetchall(), await callbacks.fetchall())
         self._version = value
 
     async def refresh(self, store: Store) -> None:
@@ -56,14 +68,33 @@ class Directory:
             cursor = await connection.execute(statement("ingest.provider_version"))
             await self.follow(connection, await cursor.fetchone())
 
-    def read(self, rows: list[dict[str, Any]]) -> None:
-        """Take over the rows of the providers table."""
-        self.providers, self.broken = {}, {}
-        for row in rows:
+    async def fresh(self, store: Store) -> Mapping[str, Provider]:
+        """The chat providers, at most a second old."""
+        if time.monotonic() > self._refreshed + FRESH_SECONDS:
+            self._refreshed = time.monotonic()
+            await self.refresh(store)
+        return self.providers
+
+    def read(self, rows: Sequence[Mapping[str, Any]], sources: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Take over the rows of the providers table, and those of the sources that have a callback."""
+        self.broken = {}
+        self.providers = self._usable({row["name"]: row for row in rows}, from_row)
+        by_name = {SOURCE_PREFIX + row["name"]: row for row in sources}
+        self.callbacks = {name: row["callback"] for name, row in by_name.items()}
+        self.deliverable = self.providers | self._usable(by_name, callback_of)
+
+    def _usable(
+        self,
+        rows: Mapping[str, Mapping[str, Any]],
+        build: Callable[[Mapping[str, Any], Vault], Provider],
+    ) -> dict[str, Provider]:
+        usable = {}
+        for name, row in rows.items():
             try:
-                self.providers[row["name"]] = from_row(row, self._vault)
+                usable[name] = build(row, self._vault)
             except (ConfigError, VaultError) as error:
-                self.broken[row["name"]] = str(error)
+                self.broken[name] = str(error)
+        return usable
 
 
 def from_row(row: Mapping[str, Any], vault: Vault) -> Provider:
@@ -72,6 +103,27 @@ def from_row(row: Mapping[str, Any], vault: Vault) -> Provider:
     config = validate(platform.config, platform.name, row["config"] | vault.open(row["sealed"]))
     return Provider(
         name=row["name"], platform=platform.name, active=row["active"], config=config, version=row["version"]
+    )
+
+
+def callback_of(row: Mapping[str, Any], vault: Vault) -> Provider:
+    """A source's callback as a provider, from the source's row; ConfigError or VaultError as `from_row`."""
+    platform = CALLBACKS[row["callback"]]
+    try:
+        secrets = vault.open(row["sealed"])
+    except VaultError:
+        raise VaultError(
+            f"the callback's secret of source `{row['name']}` cannot be opened with this key; set "
+            "IM_SECRET_KEY to the one it was sealed with (or `new,old`), or give it again with "
+            "`im sources update`"
+        ) from None
+    config = validate(platform.config, platform.name, {"callback_url": row["callback_url"], **secrets})
+    return Provider(
+        name=SOURCE_PREFIX + row["name"],
+        platform=platform.name,
+        active=True,
+        config=config,
+        version=row["version"],
     )
 
 
@@ -152,7 +204,7 @@ class Providers:
             )
             if await cursor.fetchone() is None:
                 raise Conflict(f"`{name}` was changed by somebody else meanwhile; look at it and try again")
-            revived = await _revive(connection, name)
+            revived = await revive(connection, name)
             about = {"keys": sorted(config), "active": active, "tried_again": revived}
             await audit.record(connection, actor, "provider.update", name, data=about)
         return await self.get(name)
@@ -172,15 +224,18 @@ class Providers:
         async with self._store.transaction() as connection:
             cursor = await connection.execute(statement("providers.lock_all"))
             rows = await cursor.fetchall()
-            for row in rows:
-                sealed = self._vault.seal(self._vault.open(row["sealed"]))
-                await connection.execute(
-                    statement("providers.reseal"), {"name": row["name"], "sealed": sealed}
-                )
+            await self._reseal(connection, "providers.reseal", rows)
+            sources = await connection.execute(statement("callbacks.lock_all"))
+            await self._reseal(connection, "callbacks.reseal", await sources.fetchall())
             await audit.record(connection, actor, "secrets.rotate", "providers", data={"count": len(rows)})
         if not self._vault.from_environment:
             self._vault.drop_old_keys()
         return len(rows)
+
+    async def _reseal(self, connection: Connection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            sealed = self._vault.seal(self._vault.open(row["sealed"]))
+            await connection.execute(statement(name), {"name": row["name"], "sealed": sealed})
 
     def _from(self, row: Mapping[str, Any]) -> Provider:
         try:
@@ -257,7 +312,7 @@ def _checked(platform_name: str, config: Mapping[str, Any]) -> tuple[ProviderCon
         raise Invalid.at(error.field, error.detail) from None
 
 
-async def _revive(connection: Connection, name: str) -> int:
+async def revive(connection: Connection, name: str) -> int:
     """Let what failed for want of a token, a permission or a channel be tried again; how many deliveries."""
     since = ids.first_at(datetime.now(UTC) - _REVIVE_FROM)
     cursor = await connection.execute(statement("providers.revive"), {"name": name, "since": since})

@@ -22,7 +22,8 @@ from router.events import (
     shaped,
 )
 from router.problems import Invalid
-from router.store import Store
+from router.store import Store, statement
+from router.store.database import Connection
 
 _TITLE: Final = 2_000
 _TEXT: Final = 20_000
@@ -58,14 +59,15 @@ async def source(store: Store, name: str) -> Source:
     return Source(**row) if row else Source(name=name)
 
 
-async def put_source(store: Store, given: Source) -> None:
-    """Set how a source is read; Invalid names what makes no sense."""
+async def put_source(connection: Connection, given: Source) -> None:
+    """Set how a source is read, in a transaction; Invalid names what makes no sense."""
     if given.per not in ("group", "alert"):
         raise Invalid.at("per", "must be `group` or `alert`")
     if given.default_severity not in SEVERITIES or not set(given.severity_map.values()) <= set(SEVERITIES):
         raise Invalid.at("severity_map", f"severities must be among {', '.join(SEVERITIES)}")
     severities = msgspec.json.encode(given.severity_map).decode()
-    await store.run("sources.put", msgspec.structs.asdict(given) | {"severity_map": severities})
+    values = msgspec.structs.asdict(given) | {"severity_map": severities}
+    await connection.execute(statement("sources.put"), values)
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -18,7 +18,8 @@ from adapters.contract import (
     Reason,
 )
 from router import ids
-from router.outbox import Group
+from router.callbacks import without_calls
+from router.outbox import CALL, Group
 
 _LOOK_BACK_FROM: Final = timedelta(minutes=1)
 """Clocks differ: look this much further back than the first try."""
@@ -44,6 +45,8 @@ class Connected(msgspec.Struct, frozen=True):
 async def send(connected: Connected, group: Group, clock: Callable[[], datetime]) -> Sent:
     """Send a group; DeliveryError when it did not arrive."""
     message, mode, ref = group.message, group.mode, _ref(group)
+    if mode == CALL:
+        return msgspec.structs.replace(await _post(connected, group, message, clock), announces=False)
     if mode == "post" or ref is None:
         return await _post(connected, group, message, clock)
     if mode in ("edit", "edit_reply"):
@@ -68,7 +71,8 @@ async def _post(connected: Connected, group: Group, message: Message, clock: Cal
 async def _reply(connected: Connected, group: Group, ref: MessageRef, clock: Callable[[], datetime]) -> Sent:
     earlier, double = await _earlier_try(connected, group, clock)
     if earlier is None:
-        plain = msgspec.structs.replace(group.news, actions=())
+        # Nobody edits an answer: nothing in it may have to change later.
+        plain = without_calls(msgspec.structs.replace(group.news, actions=()))
         receipt = await connected.adapter.reply(ref, plain, nonce=ids.nonce(group.head.id))
         earlier = receipt.ref
     return Sent(message_id=earlier.message_id, announces=False, may_be_double=double)

@@ -95,7 +95,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The variables that make another process read the same settings."""
-    shown = {name: str(getattr(settings, field)) for name, field in {**_TEXTS, **_PATHS}.items()}
+    shown = {name: str(getattr(settings, field) or "") for name, field in {**_TEXTS, **_PATHS}.items()}
     return {name: value for name, value in shown.items() if value} | {"PORT": str(settings.port)}
 
 

@@ -46,30 +46,35 @@ class Context(msgspec.Struct, frozen=True):
     """What targets are resolved against."""
 
     providers: Mapping[str, Provider]
-    incident: Incident
+    incident: Incident | None
+    """None for what happens in chat and is about no incident."""
     announced: tuple[Address, ...]
     """Where the incident has been announced."""
+    rooms: tuple[Address, ...] = ()
+    """Its war rooms that are open."""
 
 
 def _one(channel: str) -> list[str]:
     return [channel] if channel else []
 
 
-def severity_channel(provider: Provider, incident: Incident) -> list[str]:
+def severity_channel(provider: Provider, incident: Incident | None) -> list[str]:
     """notification_channels[severity], else its default, else default_channel."""
     given = provider.config.notification_channels
-    return _one(given.get(incident.severity) or given.get("default") or provider.config.default_channel)
+    severity = incident.severity if incident else ""
+    return _one(given.get(severity) or given.get("default") or provider.config.default_channel)
 
 
-def _service_channel(provider: Provider, incident: Incident) -> list[str]:
-    return _one(provider.config.service_channels.get(incident.service or "", ""))
+def _service_channel(provider: Provider, incident: Incident | None) -> list[str]:
+    service = incident.service if incident else None
+    return _one(provider.config.service_channels.get(service or "", ""))
 
 
-def _escalation(name: str) -> Callable[[Provider, Incident], list[str]]:
+def _escalation(name: str) -> Callable[[Provider, Incident | None], list[str]]:
     return lambda provider, _: _one(provider.config.escalation_channels.get(name, ""))
 
 
-_RESOLVERS: Final[Mapping[str, Callable[[Provider, Incident], list[str]]]] = {
+_RESOLVERS: Final[Mapping[str, Callable[[Provider, Incident | None], list[str]]]] = {
     "severity_channel": severity_channel,
     "service_channel": _service_channel,
     "management": _escalation("management"),
@@ -85,8 +90,9 @@ def addresses(notify: Notify, context: Context) -> Iterable[Address]:
     if notify.provider and notify.channel:
         provider = context.providers.get(notify.provider)
         return [(notify.provider, notify.channel)] if provider and provider.active else []
-    if notify.to == "incident_channels":
-        return [a for a in context.announced if (p := context.providers.get(a[0])) and p.active]
+    if notify.to in ("incident_channels", "war_room"):
+        known = context.announced if notify.to == "incident_channels" else context.rooms
+        return [a for a in known if (p := context.providers.get(a[0])) and p.active]
     resolve = _RESOLVERS.get(notify.to or "")
     if resolve is None:
         return []

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from router import compose
 from router.batch import URGENT, Batch, Delivery, Step
 from router.events import Hand
 from router.store import statement
@@ -25,6 +26,23 @@ async def write(connection: Connection, batch: Batch) -> None:
     urgent = [d for step in batch.steps for d in step.deliveries if d.priority == URGENT and d.mode != "post"]
     if urgent:
         await connection.execute(statement("ingest.promote"), _streams(urgent))
+    await _write_silenced(connection, batch)
+
+
+async def _write_silenced(connection: Connection, batch: Batch) -> None:
+    """Keep what silences held back, and what is owed again because its incident goes on."""
+    muted = [step for step in batch.steps if step.silences]
+    if muted:
+        await connection.execute(
+            statement("silences.hold_back"),
+            {
+                "events": _json(_held(step) for step in muted),
+                "deliveries": _json(row for step in muted for row in _suppressed(step)),
+            },
+        )
+    reopened = [s.change.after.id for s in batch.steps if s.change and s.event.type == "incident.reopened"]
+    if reopened:
+        await connection.execute(statement("silences.reopened"), {"incidents": reopened})
 
 
 def rows(batch: Batch) -> dict[str, str]:
@@ -113,8 +131,30 @@ def _decision(step: Step) -> dict[str, Any]:
             "late": step.change.late,
             "unrouted": step.unrouted,
             "placed": step.placed,
+            "suppressed_by": [each.id for each in step.silences],
         },
     }
+
+
+def _held(step: Step) -> dict[str, Any]:
+    event = step.event
+    assert step.change is not None
+    return {
+        "event_id": step.earlier.event_id,
+        "incident_id": step.change.after.id,
+        "type": event.type,
+        "at": event.at,
+        "actor": event.actor,
+        "note": event.note,
+        "step": compose.step(event, step.change.after),
+        "silences": [each.id for each in step.silences],
+        "withheld": step.withheld,
+    }
+
+
+def _suppressed(step: Step) -> Iterable[dict[str, Any]]:
+    why = ", ".join(f"{each.words} ({each.id})" for each in step.silences)
+    return ({**msgspec.structs.asdict(each), "detail": why} for each in step.suppressed)
 
 
 def _marks(batch: Batch) -> dict[str, Any]:

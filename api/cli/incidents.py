@@ -96,9 +96,16 @@ def show(incident: str, as_json: bool) -> None:
             ("Resolved (UTC)", when(row["resolved_at"])),
             ("Closed (UTC)", when(row["closed_at"])),
             ("Announced", [f"{one['channel']} on {one['provider']}" for one in row["announced"]]),
+            ("Told its source", [_call(one) for one in row["callbacks"]]),
             ("Description", row["description"]),
         ]
     )
+
+
+def _call(row: dict[str, Any]) -> str:
+    """`incident.acknowledged confirmed`; with the reason where it failed or is tried again."""
+    why = f": {row['detail']}" if row["detail"] and row["outcome"] != "confirmed" else ""
+    return f"{row['event']} {row['outcome']}{why}"
 
 
 @click.command()

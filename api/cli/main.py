@@ -35,6 +35,7 @@ COMMANDS: Final = (
     Entry("deliveries", "api.cli.deliveries:deliveries", _WORK, "Receipts: what was sent where, or why not."),
     Entry("doctor", "api.cli.doctor:doctor", _ADMIN, "What is wrong with this installation, and the mend."),
     Entry("config", "api.cli.config:config", _ADMIN, "The effective settings."),
+    Entry("users", "api.cli.users:users", _ADMIN, "Accounts of people, their roles and links."),
     Entry("tokens", "api.cli.tokens:tokens", _ADMIN, "Tokens of the API."),
     Entry("sources", "api.cli.sources:sources", _ADMIN, "How the events of each source are read."),
     Entry("secrets", "api.cli.tokens:secrets", _ADMIN, "The key that providers' secrets are sealed with."),

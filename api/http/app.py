@@ -13,7 +13,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from api.http import deliveries, events, ops, problems, providers, reads, webhooks
+from api.http import deliveries, events, incidents, ops, problems, providers, reads, users, webhooks
 from api.http.context import Context
 from router.problems import Problem
 from router.settings import Settings
@@ -28,6 +28,8 @@ def create_app(context: Context) -> Litestar:
         providers.ROUTER,
         deliveries.ROUTER,
         reads.ROUTER,
+        incidents.ROUTER,
+        users.ROUTER,
         ops.ROUTER,
         webhooks.ROUTER,
     ]

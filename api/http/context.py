@@ -16,7 +16,15 @@ from litestar.datastructures import State
 from router import metrics
 from router.access import Principal
 from router.bootstrap import Parts, parts
+from router.calendars import Calendars
+from router.catalogue import LiveCatalogue
+from router.chat import Desk, World
+from router.chat.registry import commands_of
 from router.ingest import Ingest
+from router.judged import Judgements
+from router.oncall import Roster
+from router.people import People
+from router.policy import Policy
 from router.settings import Settings
 from router.store import Store
 from rules.live import LiveRules
@@ -31,6 +39,9 @@ class Context(msgspec.Struct, frozen=True):
     parts: Parts
     live: LiveRules
     ingest: Ingest
+    world: World
+    desk: Desk
+    judgements: Judgements
 
 
 Call = Request[Principal | None, None, State]
@@ -52,19 +63,43 @@ async def caller(call: Call, scope: str) -> Principal:
 
 @asynccontextmanager
 async def context(settings: Settings) -> AsyncIterator[Context]:
-    """The context of an API process, with its background tasks running. Raises RuleFilesError."""
+    """The context of an API process, with its background tasks running.
+
+    Raises RuleFilesError, PolicyError and CommandsError.
+    """
     async with parts(settings) as built:
         live = await _rules(settings, built.store)
         ingest = Ingest(settings.database_url, live, built.directory, built.waker)
-        tasks = [asyncio.create_task(ingest.run()), asyncio.create_task(_follow_rules(live))]
+        world = await _world(settings, built, live, ingest)
+        desk = Desk(world)
+        committing = asyncio.create_task(ingest.run())
+        beside = [asyncio.create_task(each) for each in (_follow_rules(live), world.roster.run(), desk.run())]
         try:
-            yield Context(built, live, ingest)
+            yield Context(built, live, ingest, world, desk, Judgements(built.redis))
         finally:
+            await desk.finished()
             await ingest.drained()
-            await asyncio.wait(tasks[:1], timeout=_LAST_COMMIT_SECONDS)
-            for task in tasks:
+            await asyncio.wait([committing], timeout=_LAST_COMMIT_SECONDS)
+            for task in (committing, *beside):
                 task.cancel()
-            await asyncio.wait(tasks, timeout=_LAST_COMMIT_SECONDS)
+            await asyncio.wait([committing, *beside], timeout=_LAST_COMMIT_SECONDS)
+
+
+async def _world(settings: Settings, built: Parts, live: LiveRules, ingest: Ingest) -> World:
+    """What chat works with. The files are read beside the loop, which is not running anything yet."""
+    commands = await asyncio.to_thread(commands_of, settings.commands_dir)
+    custom = (*commands.all, *commands.buttons)
+    catalogue = LiveCatalogue(settings.catalogue, default_timezone=settings.timezone)
+    return World(
+        parts=built,
+        live=live,
+        submit=ingest.submit,
+        people=People(built.store),
+        policy=await asyncio.to_thread(Policy.load, settings.access_dir, custom=custom),
+        roster=Roster(catalogue, Calendars(built.http, now)),
+        commands=commands,
+        clock=now,
+    )
 
 
 async def _rules(settings: Settings, store: Store) -> LiveRules:

@@ -11,9 +11,10 @@ from litestar.params import FromPath, FromQuery
 
 from api.http.bodies import read, rows
 from api.http.context import Call, caller, context_of
-from router import explain, senders
+from router import callbacks, explain
 from router.deliveries import checked
 from router.problems import NotFound
+from router.sources import SourceIn, Sources
 
 
 @get("/api/v1/events/{event_id:str}", summary="Show an event")
@@ -62,14 +63,15 @@ async def list_incidents(
 
 @get("/api/v1/incidents/{incident_id:str}", summary="Show an incident")
 async def show_incident(request: Call, incident_id: FromPath[str]) -> dict[str, Any]:
-    """Its state, and where it is announced."""
+    """Its state, where it is announced, and what its source was told or is to be told."""
     await caller(request, "analytics:read")
     store = context_of(request).parts.store
     row = await store.row("incidents.by_display", {"id": incident_id})
     if row is None:
         raise NotFound(f"there is no incident `{incident_id[:80]}`")
     announced = await store.rows("incidents.announced", {"id": row["id"]})
-    return row | {"id": row["display_id"], "announced": announced}
+    told = await callbacks.of_incident(store, row["id"])
+    return row | {"id": row["display_id"], "announced": announced, "callbacks": told}
 
 
 @get("/api/v1/incidents/{incident_id:str}/timeline", summary="An incident's timeline")
@@ -171,18 +173,23 @@ async def revoke_token(request: Call, token_id: FromPath[str]) -> None:
 
 @get("/api/v1/sources", summary="List the sources with settings of their own")
 async def list_sources(request: Call) -> list[dict[str, Any]]:
-    """By name."""
+    """By name; the secrets of callbacks are masked."""
     await caller(request, "admin")
-    return await context_of(request).parts.store.rows("sources.list")
+    return await _sources(request).listed()
 
 
-@post("/api/v1/sources", status_code=200, summary="Set how a source is read")
-async def put_source(request: Call) -> senders.Source:
-    """Adds or replaces."""
-    await caller(request, "admin")
-    given = await read(request, senders.Source)
-    await senders.put_source(context_of(request).parts.store, given)
-    return given
+@post("/api/v1/sources", status_code=200, summary="Set how a source is read, and its callback")
+async def put_source(request: Call) -> dict[str, Any]:
+    """Adds or replaces; a callback that is not mentioned stays, and `"callback": null` removes it."""
+    principal = await caller(request, "admin")
+    kept = await _sources(request).put(await read(request, SourceIn), actor=principal.name)
+    await context_of(request).parts.waker.wake()
+    return kept
+
+
+def _sources(request: Call) -> Sources:
+    parts = context_of(request).parts
+    return Sources(parts.store, parts.vault)
 
 
 @post("/api/v1/secrets/rotate", status_code=200, summary="Seal all secrets with a new key")

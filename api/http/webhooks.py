@@ -1,19 +1,31 @@
-"""Webhooks of the chat platforms. This release answers the reachability ping; input comes with the next."""
+"""Webhooks of the chat platforms: verified, kept, and only then acknowledged; the work comes behind it."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
-from litestar import Response, Router, post
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.params import FromPath, FromQuery
 
-from api.http.context import Call
-from router.problems import NotFound, Problem
+from adapters import registry
+from adapters.inbound import ChatInput, HttpAnswer, Incoming, Receives, Refused
+from api.http.bodies import rows
+from api.http.context import Call, Context, caller, context_of
+from router import metrics
+from router.chat.interactions import form_for
+from router.judged import Judged
+from router.problems import NotFound, Problem, TooLarge
+from router.targets import Provider
 
 PING: Final = b'{"type":"ping"}'
 PONG: Final = b'{"type":"pong"}'
 PINGS_PER_SECOND: Final = 20
+MAX_INPUT: Final = 1024 * 1024
+"""No platform sends more; what is larger is not even verified."""
 _times: deque[float] = deque(maxlen=PINGS_PER_SECOND)
 
 
@@ -24,12 +36,111 @@ class TooManyPings(Problem):
     title = "Too many requests"
 
 
-@post(["/chatops/{instance:str}", "/chatops/{platform:str}/{instance:str}"], status_code=200)
-async def webhook(request: Call) -> Response[bytes]:
-    """An unsigned body that is exactly a ping gets a constant answer, whatever the name."""
-    body = bytes((await request.body()).translate(None, b" \r\n\t"))
-    if body != PING:
-        raise NotFound('this release takes no chat input yet; it only answers {"type": "ping"}')
+class NotBelieved(Problem):
+    """Input that could not be verified."""
+
+    status = 401
+    title = "Not verified"
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.detail)
+        self.status = refused.refusal.status
+
+
+@post("/chatops/{instance:str}", status_code=200)
+async def webhook(request: Call, instance: FromPath[str]) -> Response[bytes]:
+    """A platform's request to a provider by its name. An unsigned ping gets a constant answer."""
+    return await _webhook(request, instance, None)
+
+
+@post("/chatops/{platform:str}/{instance:str}", status_code=200)
+async def platform_webhook(
+    request: Call, platform: FromPath[str], instance: FromPath[str]
+) -> Response[bytes]:
+    """The same, with the platform named."""
+    return await _webhook(request, instance, platform)
+
+
+async def _webhook(request: Call, name: str, platform: str | None) -> Response[bytes]:
+    context = context_of(request)
+    body = await request.body()
+    if len(body) > MAX_INPUT:
+        raise TooLarge(f"the body has {len(body)} bytes; no chat platform sends more than {MAX_INPUT}")
+    if bytes(body.translate(None, b" \r\n\t")) == PING:
+        return _pong()
+    provider = await _provider(context, name, platform)
+    if registry.platform(provider.platform).internal:
+        await _require_person_here(request, context)
+    incoming = Incoming(headers=_headers(request), body=body, received_at=datetime.now(UTC))
+    answer = await _taken(context, provider, incoming)
+    return Response(answer.body, status_code=answer.status, media_type=answer.media_type)
+
+
+async def _taken(context: Context, provider: Provider, incoming: Incoming) -> HttpAnswer:
+    """Verify, keep, acknowledge; what was judged is on record either way."""
+    adapter = context.parts.adapters.connected(provider).adapter
+    if not isinstance(adapter, Receives):
+        raise NotFound(f"`{provider.name}` takes no input")
+    try:
+        received = await adapter.receive(incoming)
+    except Refused as refused:
+        await _note(
+            context, provider, incoming, Judged(judgement=refused.refusal.value, about=refused.detail)
+        )
+        raise NotBelieved(refused) from None
+    if not received.inputs:
+        await _note(context, provider, incoming, Judged(judgement="accepted", about=received.note))
+        return received.answer
+    answer = received.answer
+    for given in received.inputs:
+        first = await context.desk.receive(provider.name, given)
+        kind = "accepted" if first else "duplicate"
+        await _note(context, provider, incoming, Judged(judgement=kind, kind=given.kind, about=_about(given)))
+        services = context.world.roster.live.current.names()
+        answer = adapter.acknowledge(given, form_for(given, services) if first else None)
+    return answer
+
+
+def _about(given: ChatInput) -> str:
+    """What the record shows of an input: never its text, which may hold anything."""
+    words = given.text.split()
+    what = given.action or (words[0][:20] if words and given.kind == "command" else "")
+    return f"{what} by {given.user.id} in {given.channel}".strip()
+
+
+async def _note(context: Context, provider: Provider, incoming: Incoming, judged: Judged) -> None:
+    metrics.INPUTS.labels(provider.platform, judged.judgement).inc()
+    seconds = (datetime.now(UTC) - incoming.received_at).total_seconds()
+    whole = msgspec.structs.replace(
+        judged, at=incoming.received_at, size=len(incoming.body), seconds=round(seconds, 4)
+    )
+    await context.judgements.note(provider.name, whole)
+
+
+async def _provider(context: Context, name: str, platform: str | None) -> Provider:
+    """The active provider of that name and platform; NotFound does not tell which of the two was wrong."""
+    provider = (await context.parts.directory.fresh(context.parts.store)).get(name)
+    if provider is None or not provider.active or platform not in (None, provider.platform):
+        raise NotFound(f"there is no provider `{name[:63]}` here; `im chatops list` shows them")
+    return provider
+
+
+async def _require_person_here(request: Call, context: Context) -> None:
+    """The sandbox's input needs an admin, on this machine only: nothing signs it."""
+    if not context.parts.settings.loopback:
+        raise NotFound("the sandbox takes input on loopback only")
+    await caller(request, "admin")
+
+
+def _headers(request: Call) -> dict[str, str]:
+    """The headers by lower-case names; of one sent twice the first, so that one added to it does not win."""
+    found: dict[str, str] = {}
+    for name, value in request.scope["headers"]:
+        found.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+    return found
+
+
+def _pong() -> Response[bytes]:
     now = time.monotonic()
     if len(_times) == PINGS_PER_SECOND and now - _times[0] < 1.0:
         raise TooManyPings("too many pings; wait a second")
@@ -37,4 +148,28 @@ async def webhook(request: Call) -> Response[bytes]:
     return Response(PONG, media_type="application/json")
 
 
-ROUTER = Router("/", route_handlers=[webhook], tags=["webhooks"])
+@get("/api/v1/chatops/webhooks", summary="What chat platforms sent")
+async def list_webhooks(
+    request: Call, provider: FromQuery[str] = "", limit: FromQuery[int] = 10
+) -> list[dict[str, Any]]:
+    """The newest first, with how each was judged; never a body."""
+    await caller(request, "admin")
+    context = context_of(request)
+    names = [provider] if provider else [p["name"] for p in await context.parts.providers.listed()]
+    return await context.judgements.recent(names, rows(limit))
+
+
+@get("/api/v1/chatops/providers/{name:str}/webhooks", summary="What a platform sent")
+async def provider_webhooks(
+    request: Call, name: FromPath[str], limit: FromQuery[int] = 10
+) -> list[dict[str, Any]]:
+    """The newest first, with how each was judged; never a body."""
+    await caller(request, "admin")
+    context = context_of(request)
+    await context.parts.providers.get(name)
+    return await context.judgements.recent([name], rows(limit))
+
+
+ROUTER = Router(
+    "/", route_handlers=[webhook, platform_webhook, list_webhooks, provider_webhooks], tags=["webhooks"]
+)

@@ -20,6 +20,7 @@ from router.problems import Invalid, Unavailable
 from router.store.statements import statement
 
 Connection = psycopg.AsyncConnection[DictRow]
+Cursor = psycopg.AsyncCursor[DictRow]
 Parameters = Mapping[str, Any] | Sequence[Any]
 
 CHECK_SECONDS: Final = 1.0

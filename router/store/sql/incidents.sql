@@ -4,6 +4,12 @@ SELECT id::text, source, external_id, display_id, title, severity, status, servi
        closed_at, created_seen
 FROM incidents WHERE display_id = upper(%(id)s)
 
+-- name: by_external
+SELECT id::text, source, external_id, display_id, title, severity, status, service, description, assignee,
+       url, labels, started_at, changed_at, status_at, status_by, acknowledged_at, resolved_at,
+       closed_at, created_seen
+FROM incidents WHERE source = %(source)s AND external_id = %(id)s
+
 -- name: list
 SELECT display_id AS id, external_id, source, title, severity, status, service, assignee, url, labels, started_at,
        changed_at, acknowledged_at, resolved_at, closed_at

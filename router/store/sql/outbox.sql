@@ -66,6 +66,8 @@ WITH wanted AS (
         SELECT d.id FROM deliveries d
         WHERE d.incident_id = h.incident_id AND d.provider = h.provider AND d.channel = h.channel AND d.seq > h.seq
           AND d.state IN ('pending', 'sending', 'retrying') AND d.state <> 'sending'
+          -- A source is told of each act by itself.
+          AND d.mode <> 'call'
           -- What may have arrived is tried again as the same message: with all that was in it and nothing more.
           AND (NOT h.uncertain OR (d.uncertain AND d.merged_into = h.id))
         FOR UPDATE SKIP LOCKED
@@ -168,6 +170,7 @@ INSERT INTO deliveries (id, event_id, incident_id, provider, channel, mode, prio
 SELECT * FROM json_to_recordset(%(deliveries)s::json) AS d (
     id uuid, event_id uuid, incident_id uuid, provider text, channel text, mode text, priority smallint,
     step text, message json, routes text[], accepted_at timestamptz, expires_at timestamptz, fallback_of uuid)
+ON CONFLICT (id) DO NOTHING
 
 -- name: fell_back
 UPDATE deliveries SET fell_back = true WHERE id = ANY(%(ids)s::uuid[])

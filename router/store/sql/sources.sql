@@ -2,7 +2,7 @@
 SELECT name, severity_map, default_severity, per FROM sources WHERE name = %(name)s
 
 -- name: list
-SELECT name, severity_map, default_severity, per FROM sources ORDER BY name
+SELECT name, severity_map, default_severity, per, callback, callback_url, sealed FROM sources ORDER BY name
 
 -- name: put
 INSERT INTO sources (name, severity_map, default_severity, per)

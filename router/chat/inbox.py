@@ -1,0 +1,112 @@
+"""The inbox: verified chat input, kept before it is acknowledged, done once, answered at least once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from adapters.contract import Message
+from adapters.inbound import ChatInput
+from router import ids
+from router.store import Store, statement
+from router.store.database import Connection
+from router.vault import Vault
+
+LEASE_SECONDS: Final = 60.0
+"""How long a process may work on an input before another one takes it over."""
+
+_decode_input = msgspec.json.Decoder(ChatInput).decode
+_decode_message = msgspec.json.Decoder(Message).decode
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that this process holds."""
+
+    id: str
+    provider: str
+    given: ChatInput
+    received_at: datetime
+    handled: bool = False
+    """Done already; only the answer is left."""
+    answer: Message | None = None
+    attempts: int = 1
+
+
+class Inbox:
+    """The statements of sql/chat.sql around a row's life: received ► handled ► answered."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+
+    async def receive(self, provider: str, given: ChatInput, at: datetime) -> Item | None:
+        """Keep an input; None when it was there already (a retry, a replay). It is this process's to do."""
+        row_id = ids.new()
+        row = await self._store.row(
+            "chat.receive",
+            {
+                "id": row_id,
+                "provider": provider,
+                "key": given.key,
+                "kind": given.kind,
+                "input": msgspec.json.encode(msgspec.structs.replace(given, reply={})).decode(),
+                "reply": self._vault.seal(given.reply),
+                "lease": LEASE_SECONDS,
+            },
+        )
+        return Item(id=row_id, provider=provider, given=given, received_at=at) if row else None
+
+    async def claim(self, limit: int) -> list[Item]:
+        """What nobody works on: left by a process that died, or brought by another role."""
+        rows = await self._store.rows("chat.claim", {"lease": LEASE_SECONDS, "limit": limit})
+        return [self._item(row) for row in rows]
+
+    def _item(self, row: Mapping[str, Any]) -> Item:
+        given = msgspec.convert(row["input"], type=ChatInput)
+        return Item(
+            id=row["id"],
+            provider=row["provider"],
+            given=msgspec.structs.replace(given, reply=self._vault.open(row["reply"])),
+            received_at=row["received_at"],
+            handled=row["state"] == "handled",
+            answer=msgspec.convert(row["answer"], type=Message) if row["answer"] else None,
+            attempts=row["attempts"],
+        )
+
+    async def handled(
+        self,
+        connection: Connection,
+        item: Item,
+        *,
+        command: str,
+        outcome: str,
+        answer: Message | None,
+        detail: str | None = None,
+    ) -> bool:
+        """Write down that it is done and what is to be said; False when another process was quicker."""
+        cursor = await connection.execute(
+            statement("chat.handled"),
+            {
+                "id": item.id,
+                "command": command,
+                "outcome": outcome,
+                "answer": msgspec.json.encode(answer).decode(),
+                "detail": detail,
+            },
+        )
+        return await cursor.fetchone() is not None
+
+    async def answered(self, item: Item) -> None:
+        """The person was told."""
+        await self._store.run("chat.answered", {"id": item.id})
+
+    async def again(self, item: Item, *, wait: float, detail: str) -> None:
+        """Try again after `wait` seconds."""
+        await self._store.run("chat.again", {"id": item.id, "wait": wait, "detail": detail})
+
+    async def unanswered(self, item: Item, detail: str) -> None:
+        """The person cannot be told any more."""
+        await self._store.run("chat.unanswered", {"id": item.id, "detail": detail})

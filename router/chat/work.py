@@ -1,0 +1,205 @@
+"""The desk: takes what is in the inbox, does it, and answers, behind the platform's acknowledgement.
+
+    receive (commit, then the platform is answered) ► form, or turn ► handled (commit) ► answer ► answered
+
+Any process may die between any two of these: the row's lease runs out and another desk goes on. What a turn
+does to an incident carries the row's id as its key, so that doing it again is the same as once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Final
+
+import msgspec
+import psycopg
+import structlog
+from redis.exceptions import RedisError
+
+from adapters.contract import DeliveryError
+from adapters.inbound import ChatInput, Receives
+from router import audit, ids, metrics
+from router.chat import feedback, telling
+from router.chat.asked import Answer, World, said
+from router.chat.inbox import Inbox, Item
+from router.chat.turn import NOTHING, Turn, audit_entry, open_form, turn
+from router.problems import Problem, Unavailable
+from router.rooms import Concierge
+from router.targets import Provider
+
+AT_A_TIME: Final = 64
+POLL_SECONDS: Final = 1.0
+CHANNEL: Final = "im:inbox"
+"""Where another role says that it has put something into the inbox."""
+MAX_ATTEMPTS: Final = 8
+_LONGEST_WAIT: Final = 60.0
+_AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError, Unavailable)
+_log = structlog.get_logger()
+
+
+class Desk:
+    """See the module. One for each API process; `run` is its background task."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.inbox = Inbox(world.parts.store, world.parts.vault)
+        self._slots = asyncio.Semaphore(AT_A_TIME)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ring = asyncio.Event()
+        self._concierge = Concierge(world.parts.store, world.parts.adapters, world.parts.directory)
+
+    async def receive(self, provider: str, given: ChatInput) -> bool:
+        """Keep an input and begin with it behind the caller's back; False for one that came before.
+
+        Returns after the commit: the platform may be answered.
+        """
+        item = await self.inbox.receive(provider, given, self._world.clock())
+        if item is None:
+            return False
+        self._start(item)
+        return True
+
+    async def run(self) -> None:
+        """Take over what other processes left or brought, until cancelled; see `finished`."""
+        listener = asyncio.create_task(self._listen())
+        try:
+            while True:
+                with contextlib.suppress(*_AWAY):
+                    await self._take_over()
+                    await self._concierge.serve()
+                self._ring.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ring.wait(), POLL_SECONDS)
+        finally:
+            listener.cancel()
+
+    async def finished(self, seconds: float = 5.0) -> None:
+        """Wait for what is in hand; what takes longer is another desk's when its lease runs out."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    async def _take_over(self) -> None:
+        free = AT_A_TIME - len(self._tasks)
+        for item in await self.inbox.claim(free) if free > 0 else []:
+            self._start(item)
+
+    async def _listen(self) -> None:
+        """Hear of what other roles bring; without Redis the poll finds it."""
+        while True:
+            try:
+                async with self._world.parts.redis.pubsub() as heard:
+                    await heard.subscribe(CHANNEL)
+                    async for message in heard.listen():
+                        if message["type"] == "message":
+                            self._ring.set()
+            except (RedisError, OSError):
+                await asyncio.sleep(POLL_SECONDS)
+
+    def _start(self, item: Item) -> None:
+        task = asyncio.create_task(self._work(item))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, item: Item) -> None:
+        async with self._slots:
+            started = time.monotonic()
+            try:
+                provider = await self._provider(item.provider)
+                if not item.handled:
+                    item = await self._handle(item, provider)
+                await self._answer(item, provider)
+                metrics.INTERACTION_SECONDS.observe(time.monotonic() - started)
+            except _AWAY as error:
+                # The database is away, or asked for time: the lease or the wait brings the row back.
+                _log.warning("chat_waits", input=item.id, error=type(error).__name__)
+                await self._later(item, "a part of the installation was away")
+            except Exception as error:
+                _log.error("chat_failed", input=item.id, error=type(error).__name__, exc_info=error)
+                await self._later(item, f"a defect ({type(error).__name__})")
+
+    async def _provider(self, name: str) -> Provider | None:
+        directory = self._world.parts.directory
+        if name not in directory.providers:
+            await directory.refresh(self._world.parts.store)
+        return directory.providers.get(name)
+
+    async def _handle(self, item: Item, provider: Provider | None) -> Item:
+        made = await self._made(item, provider)
+        answer = made.answer
+        lanes: frozenset[str] = frozenset()
+        async with self._world.parts.store.transaction() as connection:
+            first = await self.inbox.handled(
+                connection, item, command=made.command, outcome=answer.outcome, answer=answer.message
+            )
+            if first:
+                entry = audit_entry(made, item)
+                await audit.record(
+                    connection,
+                    entry["actor"],
+                    entry["action"],
+                    entry["subject"],
+                    outcome=entry["outcome"],
+                    data=entry["data"],
+                )
+                if made.asked is not None and item.given.kind in telling.TYPES:
+                    directory = self._world.parts.directory
+                    lanes = await telling.tell(
+                        connection, made, made.asked, self._world.live.current, directory.providers
+                    )
+        if lanes:
+            await self._world.parts.waker.wake()
+        if provider is not None:
+            metrics.COMMANDS.labels(provider.platform, self._label(made), answer.outcome).inc()
+        return msgspec.structs.replace(item, handled=True, answer=answer.message)
+
+    def _label(self, made: Turn) -> str:
+        """The command for metrics; what nobody registered is `unknown`, or labels would grow without end."""
+        commands = self._world.commands
+        known = made.command in commands.all or made.command in commands.buttons
+        return made.command if known else "unknown" if made.command else "none"
+
+    async def _made(self, item: Item, provider: Provider | None) -> Turn:
+        if provider is None:
+            return NOTHING
+        if item.given.kind == "reaction":
+            await feedback.keep(self._world.parts.store, provider, item.given, item.received_at)
+            return NOTHING
+        if item.given.kind == "command" and not provider.config.enable_slash_commands:
+            answer = Answer(message=said("Commands are switched off here."), outcome="refused")
+            return Turn(answer=answer)
+        return await open_form(self._world, item, provider) or await turn(self._world, item, provider)
+
+    async def _answer(self, item: Item, provider: Provider | None) -> None:
+        if item.answer is None or provider is None:
+            await self.inbox.answered(item)
+            return
+        adapter = self._world.parts.adapters.connected(provider).adapter
+        if not isinstance(adapter, Receives):
+            await self.inbox.unanswered(item, "this platform takes no answers")
+            return
+        try:
+            await adapter.answer(
+                item.given, item.answer, private=item.given.kind != "mention", nonce=ids.nonce(item.id)
+            )
+        except DeliveryError as error:
+            await self._not_answered(item, provider, error)
+        else:
+            await self.inbox.answered(item)
+
+    async def _not_answered(self, item: Item, provider: Provider, error: DeliveryError) -> None:
+        _log.warning("answer_failed", input=item.id, provider=provider.name, reason=error.reason.value)
+        if error.reason.retryable and item.attempts < MAX_ATTEMPTS:
+            wait = error.retry_after or min(_LONGEST_WAIT, 2.0**item.attempts)
+            await self.inbox.again(item, wait=wait, detail=error.detail)
+        else:
+            await self.inbox.unanswered(item, error.detail)
+
+    async def _later(self, item: Item, detail: str) -> None:
+        """Give the row back; a person who can be told is told after the last try."""
+        with contextlib.suppress(Problem, *_AWAY):
+            if item.attempts < MAX_ATTEMPTS:
+                await self.inbox.again(item, wait=min(_LONGEST_WAIT, 2.0**item.attempts), detail=detail)
+                return
+            await self.inbox.unanswered(item, detail)
