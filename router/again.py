@@ -15,7 +15,9 @@ from router.incidents import Incident
 from router.muting import Silence
 from router.targets import Address, Context, Placed, Provider, place
 from rules.decide import decide
+from rules.decision import Decision
 from rules.live import Current
+from rules.model import ROOM
 
 BADGE: Final = "WAS SILENCED"
 _CREATED: Final = "incident.created"
@@ -57,6 +59,8 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
     providers: Mapping[str, Provider]
     announced: tuple[Address, ...]
     """Where the incident has a stream."""
+    rooms: tuple[Address, ...]
+    """Its war rooms that are open."""
     there: frozenset[Address]
     """Where its message also stands, or is on its way."""
     recent: dict[str, int]
@@ -73,6 +77,7 @@ class Again(msgspec.Struct, frozen=True):
     """Rows of the decisions table, without their ids."""
     silences: tuple[str, ...]
     steps: tuple[str, ...]
+    wants_room: bool
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -88,14 +93,21 @@ def decided_again(held: Sequence[Held], present: Present, rules: Current) -> Aga
     """Decide each kind of event that was held back anew, with the facts of now."""
     places: dict[Address, list[_Place]] = {}
     decisions = []
+    wants_room = False
     for each in _newest_of_each_type(held):
-        found, row = _placed(each, present, rules)
+        found, decision, row = _placed(each, present, rules)
+        wants_room = wants_room or _asks_for_room(decision)
         decisions.append(row)
         for one in found:
             places.setdefault((one.placed.provider, one.placed.channel), []).append(one)
     steps = _steps(held, present.ended)
     deliveries = tuple(_delivery(wanting, steps, present) for wanting in places.values())
-    return Again(deliveries, tuple(decisions), tuple(each.id for each in present.ended), steps)
+    ended = tuple(each.id for each in present.ended)
+    return Again(deliveries, tuple(decisions), ended, steps, wants_room)
+
+
+def _asks_for_room(decision: Decision) -> bool:
+    return any(to.to == ROOM for each in decision.fired if not each.shadow for to in each.notify)
 
 
 def _newest_of_each_type(held: Sequence[Held]) -> list[Held]:
@@ -107,13 +119,13 @@ def _steps(held: Sequence[Held], ended: Sequence[Silence]) -> tuple[str, ...]:
     return (*(each.step for each in held), *(each.words for each in ended[-1:]))[-compose.MAX_STEPS :]
 
 
-def _placed(held: Held, present: Present, rules: Current) -> tuple[list[_Place], dict[str, Any]]:
-    """Where one event goes now, and the decision's row."""
+def _placed(held: Held, present: Present, rules: Current) -> tuple[list[_Place], Decision, dict[str, Any]]:
+    """Where one event goes now, why, and the decision's row."""
     rule_set, engine = rules
     event = held.event(present.incident, present.now)
     facts = msgspec.structs.replace(facts_of(event, present.incident), recent=present.recent)
     decision = decide(rule_set, engine.matching(facts), facts)
-    context = Context(present.providers, present.incident, present.announced)
+    context = Context(present.providers, present.incident, present.announced, present.rooms)
     priority = base_priority(event, present.incident)
     placed = place(decision, context, event_type=event.type, priority=priority)
     unrouted = not placed and event.type == _CREATED and not silenced(decision)
@@ -130,7 +142,7 @@ def _placed(held: Held, present: Present, rules: Current) -> tuple[list[_Place],
         "after_silences": [each.id for each in present.ended],
     }
     row = {"event_id": held.event_id, "rule_set": decision.rule_set, "facts": facts, "outcome": outcome}
-    return [_Place(event, held, each, unrouted) for each in placed], row
+    return [_Place(event, held, each, unrouted) for each in placed], decision, row
 
 
 def _delivery(wanting: Sequence[_Place], steps: tuple[str, ...], present: Present) -> Delivery:

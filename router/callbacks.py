@@ -21,7 +21,7 @@ from router.batch import EXPIRES_AFTER, Batch, Delivery, Step
 from router.events import Event
 from router.incidents import Incident
 from router.outbox import CALL
-from router.providers import SOURCE_PREFIX
+from router.source_providers import SOURCE_PREFIX
 from router.store import Store, statement
 from router.store.database import Connection
 
@@ -125,7 +125,7 @@ def confirms(event: Event) -> str | None:
     """The type of call that an event confirms: its source says by itself what it was to be told."""
     if event.hand is not None:
         return None
-    if event.type in _SAYS.values():
+    if event.type == "incident.reopened" or event.type in _SAYS.values():
         return event.type
     return _SAYS.get(event.incident.status or "")
 
@@ -151,19 +151,14 @@ def follow(step: Step, known: dict[str, Call], callbacks: Mapping[str, str]) -> 
     Returns (incident, type of call) if the step's event confirms a call.
     """
     incident = _incident(step)
-    late = step.change is not None and step.change.late
-    calls = (
-        ()
-        if late
-        else callbacks_for(step.event, incident, callbacks, delivery_event_id=step.earlier.event_id)
-    )
+    calls = callbacks_for(step.event, incident, callbacks, delivery_event_id=step.earlier.event_id)
     earlier, said = known.get(incident.id), confirms(step.event)
     for call in calls:
         known[incident.id] = _pending(call)
     if said and earlier and earlier.event == said:
         known[incident.id] = msgspec.structs.replace(earlier, state="suppressed")
     step.deliveries = (*(marked(each, known.get(incident.id)) for each in step.deliveries), *calls)
-    step.earlier.deliveries = tuple(each.id for each in step.deliveries)
+    step.earlier.deliveries += tuple(call.id for call in calls)
     return (incident.id, said) if said and earlier else None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from router import metrics
 from router.batch import Batch, Request, Result
 from router.callbacks import call_back
 from router.lookup import look_up, look_up_counts, reserve_numbers
@@ -45,4 +46,11 @@ async def handle(
         await call_back(connection, batch, directory.callbacks)
         await follow_rooms(connection, batch)
         await write(connection, batch)
+    _count_suppressed(batch)
     return Handled(batch)
+
+
+def _count_suppressed(batch: Batch) -> None:
+    for delivery in (delivery for step in batch.steps for delivery in step.suppressed):
+        platform = batch.providers[delivery.provider].platform
+        metrics.DELIVERIES.labels(delivery.provider, platform, "suppressed", "silenced").inc()

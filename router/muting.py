@@ -73,21 +73,19 @@ _decode_active = msgspec.json.Decoder(tuple[Silence, ...]).decode
 
 def covers(matchers: Matchers, facts: Facts, incident: str) -> bool:
     """Whether an incident, with its facts and the id that people see, is meant."""
-    lists = (
-        (matchers.service, facts.service),
-        (matchers.severity, facts.severity),
-        (matchers.team, facts.team),
-        (matchers.source, facts.source),
-        ((matchers.incident,) if matchers.incident else (), incident),
-    )
-    return all(not wanted or actual in wanted for wanted, actual in lists) and (
-        matchers.labels.items() <= facts.labels.items()
+    return (
+        (not matchers.service or facts.service in matchers.service)
+        and (not matchers.severity or facts.severity in matchers.severity)
+        and (not matchers.incident or matchers.incident == incident)
+        and (not matchers.team or facts.team in matchers.team)
+        and (not matchers.source or facts.source in matchers.source)
+        and (not matchers.labels or matchers.labels.items() <= facts.labels.items())
     )
 
 
 def covering(silences: Sequence[Silence], facts: Facts, incident: str, at: datetime) -> tuple[Silence, ...]:
     """The silences that mute an incident at a time."""
-    return tuple(each for each in silences if each.active(at) and covers(each.matchers, facts, incident))
+    return tuple(each for each in silences if covers(each.matchers, facts, incident) and each.active(at))
 
 
 def decode_active(row: Mapping[str, Any] | None) -> tuple[Silence, ...]:

@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 
 from adapters import registry
-from adapters.callbacks import CALLBACKS
 from adapters.config import (
     ConfigError,
     ProviderConfig,
@@ -23,13 +22,12 @@ from adapters.config import (
 )
 from router import audit, ids
 from router.problems import Conflict, Invalid, NotFound
+from router.source_providers import SOURCE_PREFIX, callback_of
 from router.store import Store, statement
 from router.store.database import Connection
 from router.targets import Provider
 from router.vault import Vault, VaultError
 
-SOURCE_PREFIX: Final = "source:"
-"""Before a source's name, where deliveries name its callback; no provider's own name can hold a colon."""
 FRESH_SECONDS: Final = 1.0
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _REVIVE_FROM: Final = timedelta(hours=2)
@@ -103,27 +101,6 @@ def from_row(row: Mapping[str, Any], vault: Vault) -> Provider:
     config = validate(platform.config, platform.name, row["config"] | vault.open(row["sealed"]))
     return Provider(
         name=row["name"], platform=platform.name, active=row["active"], config=config, version=row["version"]
-    )
-
-
-def callback_of(row: Mapping[str, Any], vault: Vault) -> Provider:
-    """A source's callback as a provider, from the source's row; ConfigError or VaultError as `from_row`."""
-    platform = CALLBACKS[row["callback"]]
-    try:
-        secrets = vault.open(row["sealed"])
-    except VaultError:
-        raise VaultError(
-            f"the callback's secret of source `{row['name']}` cannot be opened with this key; set "
-            "IM_SECRET_KEY to the one it was sealed with (or `new,old`), or give it again with "
-            "`im sources update`"
-        ) from None
-    config = validate(platform.config, platform.name, {"callback_url": row["callback_url"], **secrets})
-    return Provider(
-        name=SOURCE_PREFIX + row["name"],
-        platform=platform.name,
-        active=True,
-        config=config,
-        version=row["version"],
     )
 
 

@@ -23,10 +23,13 @@ from router.again import Again, Held, Present, decided_again
 from router.batch import facts_of
 from router.incidents import OVER, Incident
 from router.muting import Silence, covering, decode_active
+from router.problems import Unavailable
 from router.providers import Directory
+from router.rooms import room_name
 from router.silences import from_row
 from router.store import Store, statement
 from router.store.database import Connection
+from router.targets import Address
 from rules.counts import looked_up
 from rules.live import Current
 from rules.model import RuleSet
@@ -69,7 +72,9 @@ async def settle(store: Store, owed: Sequence[Due], grounds: Grounds) -> frozens
     for each in owed:
         try:
             lanes |= await settle_one(store, each, grounds)
-        except (ValueError, LookupError, TypeError) as error:
+        except (Unavailable, OSError):
+            raise
+        except Exception as error:
             _log.error("silence_not_settled", incident=each.incident_id, error=type(error).__name__)
     return frozenset(lanes)
 
@@ -91,6 +96,8 @@ async def settle_one(store: Store, owed: Due, grounds: Grounds) -> frozenset[str
         present = await _present(connection, held, incident, grounds)
         again = decided_again(held, present, grounds.rules)
         await _write(connection, again, incident, grounds.now)
+        if again.wants_room:
+            await _want_room(connection, present)
         await _settled(connection, held, "sent" if again.deliveries else "nobody", grounds.now)
         return frozenset(delivery.provider for delivery in again.deliveries)
 
@@ -107,6 +114,7 @@ async def _present(
         providers=grounds.directory.providers,
         announced=tuple(address for address, _ in streams),
         there=frozenset(address for address, there in streams if there),
+        rooms=await _rooms(connection, incident, grounds.rules[0]),
         recent=await _recent(connection, held, incident, grounds),
         ended=await _ended(connection, held),
         now=grounds.now,
@@ -146,6 +154,22 @@ async def _still_silenced(
 async def _ended(connection: Connection, held: Sequence[Held]) -> tuple[Silence, ...]:
     cursor = await connection.execute(statement("silences.named"), {"ids": sorted(_named(held))})
     return tuple(from_row(row) for row in await cursor.fetchall())
+
+
+async def _rooms(connection: Connection, incident: Incident, rule_set: RuleSet) -> tuple[Address, ...]:
+    """The incident's war rooms that are open; read only where rules speak of them."""
+    if not rule_set.opens_rooms:
+        return ()
+    pair = {"sources": [incident.source], "ids": [incident.external_id]}
+    cursor = await connection.execute(statement("rooms.of_sources"), pair)
+    return tuple((row["provider"], row["channel"]) for row in await cursor.fetchall())
+
+
+async def _want_room(connection: Connection, present: Present) -> None:
+    incident = present.incident
+    providers = [provider.name for provider in present.providers.values() if provider.notifies]
+    wanted = {"incident": incident.id, "providers": providers, "name": room_name(incident.display_id)}
+    await connection.execute(statement("rooms.want"), {**wanted, "guests": []})
 
 
 async def _recent(

@@ -152,10 +152,13 @@ async def expire(store: Store, silence_id: str, *, actor: str, now: datetime) ->
     return await one(store, known.id)
 
 
-async def keep_maintenance(store: Store, windows: Sequence[Window], now: datetime) -> tuple[str, ...]:
+async def keep_maintenance(
+    store: Store, windows: Sequence[Window], now: datetime, *, complete: bool = True
+) -> tuple[str, ...]:
     """One silence for each window, those of windows that are gone ended; the ids of those that changed.
 
-    `windows` are all that are not over, as far ahead as the caller looks. The id is made of the window's
+    `windows` are all that are not over, as far ahead as the caller looks; unless they are `complete`, as
+    where a calendar could not be read, nothing is ended. The id is made of the window's
     name and start, so that any number of processes may do this again and again. What a person ended stays
     ended.
     """
@@ -163,7 +166,7 @@ async def keep_maintenance(store: Store, windows: Sequence[Window], now: datetim
     changed = []
     async with store.transaction() as connection:
         cursor = await connection.execute(statement("silences.maintenance"), {"prefix": _PREFIX, "now": now})
-        gone = sorted({row["id"] for row in await cursor.fetchall()} - wanted.keys())
+        gone = sorted({row["id"] for row in await cursor.fetchall()} - wanted.keys()) if complete else ()
         for silence_id in gone:
             if await _ended(connection, silence_id, MAINTENANCE, now):
                 await audit.record(connection, MAINTENANCE, "silence.expire", silence_id)

@@ -12,7 +12,8 @@ from adapters.config import ConfigError, changed_bases, masked, split_secrets, v
 from adapters.contract import Platform
 from router import audit, senders
 from router.problems import Invalid
-from router.providers import SOURCE_PREFIX, callback_of, revive
+from router.providers import revive
+from router.source_providers import SOURCE_PREFIX, callback_of
 from router.store import Store, statement
 from router.store.database import Connection
 from router.targets import Provider

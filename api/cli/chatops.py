@@ -10,7 +10,9 @@ import click
 from api.cli.configuration import asked, given
 from api.cli.errors import CliError
 from api.cli.groups import Group
-from api.cli.output import json_option, note, print_fields, print_json, print_table, tick, when
+from api.cli.inputs import interact_test, show, test_commands, webhooks
+from api.cli.manifest import manifest
+from api.cli.output import json_option, note, print_fields, print_json, print_table, when
 from api.cli.session import api
 from api.cli.writing import broadcast, message, messages, notify, test_notifications
 
@@ -161,8 +163,7 @@ def test(name: str, as_json: bool) -> None:
     if as_json:
         print_json(tested)
     else:
-        for check in tested["checks"]:
-            tick(check["ok"], check["text"], check["mend"])
+        show(tested["checks"])
     if not tested["ok"]:
         failed = sum(not check["ok"] for check in tested["checks"])
         raise CliError(f"{failed} of {len(tested['checks'])} checks of {name} failed")
@@ -292,5 +293,15 @@ def status(as_json: bool) -> None:
     )
 
 
-for written in (notify, message, broadcast, messages, test_notifications):
-    chatops.add_command(written)
+for more in (
+    notify,
+    message,
+    broadcast,
+    messages,
+    test_notifications,
+    webhooks,
+    interact_test,
+    test_commands,
+    manifest,
+):
+    chatops.add_command(more)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 
+from api.cli.acting import COMMANDS
 from api.cli.groups import Group
 from api.cli.output import json_option, print_fields, print_json, print_table, when
 from api.cli.session import api
@@ -16,13 +17,19 @@ _TOLD: Final = ("note", "command", "response", "text")
 
 @click.group(cls=Group)
 def incidents() -> None:
-    """Incidents: list and show them.
+    """Incidents: list them, show them, work them.
 
     \b
     Examples:
       im incidents list
       im incidents show INC-2024-001
+      im incidents declare --sev SEV-2 --service checkout "Payment processing down"
+      im incidents ack INC-2024-001
     """
+
+
+for changing in COMMANDS:
+    incidents.add_command(changing)
 
 
 @incidents.command("list")

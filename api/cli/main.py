@@ -29,7 +29,7 @@ COMMANDS: Final = (
     Entry("chatops", "api.cli.chatops:chatops", _CHAT, "Chat providers: configure, test, write to them."),
     Entry("templates", "api.cli.templates:templates", _CHAT, "Message templates: list and preview them."),
     Entry("events", "api.cli.events:events", _WORK, "Post lifecycle events."),
-    Entry("incidents", "api.cli.incidents:incidents", _WORK, "List and show incidents."),
+    Entry("incidents", "api.cli.incidents:incidents", _WORK, "Incidents: list, show and work them."),
     Entry("timeline", "api.cli.incidents:timeline", _WORK, "What happened, and who did it."),
     Entry("rules", "api.cli.rules:rules", _WORK, "Routing rules: check, show, explain, reload them."),
     Entry("deliveries", "api.cli.deliveries:deliveries", _WORK, "Receipts: what was sent where, or why not."),

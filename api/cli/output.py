@@ -50,11 +50,11 @@ def print_fields(rows: Sequence[tuple[str, object]]) -> None:
         click.echo(line)
 
 
-def tick(ok: bool, text: str, mend: str = "") -> None:
-    """A line that begins with ✓, or with ✗ and ends with the mend."""
-    mark = "✓" if ok else "✗"
+def tick(ok: bool | None, text: str, mend: str = "") -> None:
+    """A line that begins with ✓, with ✗, or with ○ for what is off (None); the last two end with the mend."""
+    mark = {True: "✓", False: "✗", None: "○"}[ok]
     shown = visible(f"{text}: {mend}" if mend and not ok else text)
-    click.echo(f"{_styled(mark, _COLOURS[ok])} {' '.join(shown.split())}")
+    click.echo(f"{_styled(mark, _COLOURS[ok]) if ok is not None else mark} {' '.join(shown.split())}")
 
 
 def note(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from api.http.serve import run
+from router.policy import PolicyError
 from router.problems import Problem
 from router.process import CANNOT_BEGIN
 from router.settings import SettingsError, read
@@ -19,6 +20,8 @@ def main() -> int:
         run(read())
     except RuleFilesError as error:
         return _refuse(*map(str, error.problems))
+    except PolicyError as error:
+        return _refuse(*map(str, error.faults))
     except (SettingsError, StoreError, VaultError, Problem) as error:
         return _refuse(str(error))
     return 0

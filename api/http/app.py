@@ -13,7 +13,18 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from api.http import deliveries, events, incidents, ops, problems, providers, reads, users, webhooks
+from api.http import (
+    deliveries,
+    events,
+    incidents,
+    ops,
+    problems,
+    providers,
+    reads,
+    rehearsals,
+    users,
+    webhooks,
+)
 from api.http.context import Context
 from router.problems import Problem
 from router.settings import Settings
@@ -30,6 +41,7 @@ def create_app(context: Context) -> Litestar:
         reads.ROUTER,
         incidents.ROUTER,
         users.ROUTER,
+        rehearsals.ROUTER,
         ops.ROUTER,
         webhooks.ROUTER,
     ]

@@ -10,7 +10,7 @@ import msgspec
 from litestar import Router, get
 from litestar.params import FromQuery
 
-from api.http.context import Call, caller, now
+from api.http.context import Call, caller, context_of, now
 from router.calendars import CalendarRef
 from router.catalogue import Catalogue, Service
 from router.oncall import Roster
@@ -32,7 +32,7 @@ async def show_on_call(
 ) -> list[dict[str, Any]]:
     """For a service (its name or an alias) or for all; `at` is ISO 8601, in IM_TIMEZONE without an offset."""
     await caller(request, "analytics:read")
-    return answered(_roster(request), service, moment(at, request.app.state.context.parts.settings.timezone))
+    return answered(_roster(request), service, moment(at, context_of(request).parts.settings.timezone))
 
 
 def described(roster: Roster) -> dict[str, Any]:
@@ -80,8 +80,7 @@ def _service(service: Service) -> dict[str, Any]:
 
 
 def _roster(request: Call) -> Roster:
-    roster: Roster = request.app.state.roster
-    return roster
+    return context_of(request).world.roster
 
 
 ROUTER = Router("/", route_handlers=[show_catalogue, show_on_call], tags=["catalogue"])

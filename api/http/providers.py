@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from adapters import registry
-from adapters.config import channel_uses
+from adapters.config import ConfigError, channel_uses
 from adapters.contract import Check, DeliveryError
 from api.http.bodies import read, rows
 from api.http.context import Call, caller, context_of
@@ -104,6 +105,37 @@ async def test_provider(request: Call, name: FromPath[str]) -> Tested:
     parts = context_of(request).parts
     checks = await parts.adapters.connected(await parts.providers.get(name)).adapter.check()
     return Tested(all(check.ok for check in checks), checks)
+
+
+class AppFile(msgspec.Struct, frozen=True):
+    """What is uploaded to the platform to make the app there; the content in base64."""
+
+    name: str
+    media_type: str
+    content: str
+
+
+@get("/api/v1/chatops/providers/{name:str}/manifest", summary="The app's manifest or package")
+async def show_manifest(
+    request: Call, name: FromPath[str], features: FromQuery[str] = "", url: FromQuery[str] = ""
+) -> AppFile:
+    """For Slack a manifest, for Teams a package; addresses are filled in from IM_PUBLIC_URL, or `url`."""
+    await caller(request, "admin")
+    parts = context_of(request).parts
+    provider = await parts.providers.get(name)
+    platform = registry.platform(provider.platform)
+    if platform.app_file is None:
+        raise Invalid(f"{platform.title} needs no manifest; docs/{platform.name}.md has the steps")
+    base = (url or parts.settings.public_url).rstrip("/")
+    if not base.startswith("https://"):
+        raise Invalid.at("url", "set IM_PUBLIC_URL to this server's public https address, or give --url")
+    wanted = frozenset(each.strip() for each in features.split(",") if each.strip())
+    address = f"{base}/chatops/{platform.name}/{name}"
+    try:
+        made = platform.app_file(name, provider.config, address, wanted)
+    except ConfigError as error:
+        raise Invalid.at(error.field, error.detail) from None
+    return AppFile(made.name, made.media_type, base64.b64encode(made.content).decode())
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -211,6 +243,7 @@ ROUTER = Router(
         update_provider,
         remove_provider,
         test_provider,
+        show_manifest,
         list_channels,
         show_health,
         notify,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from router.chat.built_in import COMMANDS
+from router.chat.built_in import BUTTONS, COMMANDS
 from router.chat.commands import Commands
 
 
 def commands_of(folder: Path | None) -> Commands:
     """All commands; custom ones from entry points and from `folder`."""
     del folder
-    return Commands(COMMANDS)
+    return Commands(COMMANDS, BUTTONS)

@@ -41,6 +41,7 @@ FROM streams s JOIN providers p ON p.name = s.provider AND p.active, LATERAL (
     CROSS JOIN LATERAL unnest(e.deliveries) AS placed (id)
     JOIN deliveries d ON d.id = placed.id
     WHERE d.provider = s.provider AND d.channel = s.channel AND d.mode IN ('post', 'edit', 'edit_reply')
+      AND d.state <> 'suppressed'
     ORDER BY d.seq DESC LIMIT 1
 ) AS newest
 WHERE s.incident_id = ANY(%(incidents)s::uuid[])
