@@ -320,6 +320,14 @@ class Resources(msgspec.Struct, frozen=True):
     shelf: Shelf
 
 
+class AppFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What an admin uploads to a platform to make the app there."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the registry: all the router has to know of a platform without a connection."""
 
@@ -333,5 +341,13 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits
     lease_seconds: float = 30.0
     """How long a worker may hold a delivery before its outcome counts as unknown."""
+    app_file: Callable[[str, Any, str, frozenset[str]], AppFile] | None = None
+    """The app's manifest or package from the provider's name, its configuration, the address of its webhook
+    and optional features; ConfigError names an unknown feature, or a key that is missing."""
+    listener: str = ""
+    """The module whose `listen` (see adapters.inbound.Listen) hears what comes over a connection that the bot
+    keeps open; by name, as it is heavy and only the gateway role needs it."""
+    internal: bool = False
+    """Its input is signed by nobody and authenticated by the router's own edge (the sandbox)."""
     nonce_window_seconds: float = 0.0
     """How long the platform itself drops a second post with the same nonce; 0 where it does not."""

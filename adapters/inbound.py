@@ -10,10 +10,11 @@ signature does not cover. Whatever a person typed stays text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -220,6 +221,19 @@ class Rooms(Protocol):
 
     async def close_room(self, channel: str, name: str) -> None:
         """Archive the channel, or rename it to `name` where the bot cannot archive."""
+        ...
+
+
+class Listen(Protocol):
+    """What the gateway role runs for a provider whose platform is heard over a kept connection."""
+
+    def __call__(
+        self, config: Any, deliver: Callable[[ChatInput], Awaitable[None]], *, stop: asyncio.Event
+    ) -> Awaitable[None]:
+        """Hand over what people do until `stop` is set; an input may come twice, with the same key.
+
+        Raises DeliveryError where connecting again does not help, as with a wrong token.
+        """
         ...
 
 

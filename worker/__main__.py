@@ -27,6 +27,7 @@ ROLES: Final[Mapping[str, Run]] = {
     "worker": _role("worker.role", lambda given: {"lanes": tuple(given)}),
     "drain": _role("worker.once", lambda _: {}),
     "ticker": _role("worker.ticker", lambda _: {}),
+    "gateway": _role("worker.gateway", lambda _: {}),
 }
 
 

@@ -207,7 +207,7 @@ class Drain:
                 continue
             if want < min(channel.waiting, _WORTH_A_CLAIM) and channel.priority > 0:
                 continue
-            provider = self._directory.providers.get(channel.provider)
+            provider = self._directory.deliverable.get(channel.provider)
             if provider is not None and not provider.active:
                 continue
             limits = self._adapters.limits(provider) if provider else Limits()
@@ -218,7 +218,7 @@ class Drain:
 
     def _leases(self) -> dict[str, float]:
         leases = dict.fromkeys(self._directory.broken, _UNKNOWN_LEASE)
-        for provider in self._directory.providers.values():
+        for provider in self._directory.deliverable.values():
             leases[provider.name] = self._adapters.connected(provider).platform.lease_seconds
         return leases
 
@@ -265,9 +265,9 @@ class Drain:
 
     async def _provider(self, name: str) -> Provider | None:
         """The provider of that name; one that is not known may have been added a moment ago."""
-        if name not in self._directory.providers and name not in self._directory.broken:
+        if name not in self._directory.deliverable and name not in self._directory.broken:
             await self._directory.refresh(self._store)
-        return self._directory.providers.get(name)
+        return self._directory.deliverable.get(name)
 
     def _no_provider(self, name: str) -> DeliveryError:
         if name in self._directory.broken:

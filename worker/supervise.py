@@ -139,7 +139,8 @@ class _Supervisor:
         self._roles += [
             Role(f"worker-{n}", [*me, "worker", "worker"], environ) for n in range(1, workers + 1)
         ]
-        self._ticker = Role("ticker", [*me, "worker", "ticker"], environ)
+        # They need the tables, which the API makes before it answers.
+        self._later = [Role(name, [*me, "worker", name], environ) for name in ("ticker", "gateway")]
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -147,8 +148,7 @@ class _Supervisor:
         try:
             self._watch_until(lambda: _answers(self._settings), first=True)
             _announce(self._settings)
-            # The ticker needs the tables, which the API makes before it answers.
-            self._roles.append(self._ticker)
+            self._roles += self._later
             self._watch_until(lambda: False, first=False)
         finally:
             self._end()

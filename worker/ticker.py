@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 import psycopg
@@ -14,10 +15,15 @@ import uvloop
 
 from router import log
 from router.bootstrap import Parts, parts
+from router.calendars import Calendars
+from router.callbacks import settle
+from router.catalogue import LiveCatalogue
+from router.oncall import Roster
 from router.problems import Problem
 from router.settings import Settings
 from router.store import connect_options
 from router.sweep import forget_keys, sweep
+from worker.silences import Silences
 
 SWEEP_SECONDS: Final = 1.0
 EXPIRE_SECONDS: Final = 60.0
@@ -56,18 +62,23 @@ async def _run(settings: Settings) -> None:
     async with parts(settings, connections=2) as built:
         away = False
         expire, forget = _Every(EXPIRE_SECONDS), _Every(FORGET_SECONDS)
+        catalogue = LiveCatalogue(settings.catalogue, default_timezone=settings.timezone)
+        silences = Silences(built, Roster(catalogue, Calendars(built.http, _now)))
         while not stop.is_set():
             try:
-                await _hold(built, stop, expire, forget)
+                await _hold(built, stop, expire, forget, silences)
                 away = False
             except (psycopg.Error, Problem, OSError) as error:
                 if not away:
                     _log.warning("database_away", error=type(error).__name__)
                 away = True
             await _pause(stop, SWEEP_SECONDS)
+        await silences.close()
 
 
-async def _hold(built: Parts, stop: asyncio.Event, expire: _Every, forget: _Every) -> None:
+async def _hold(
+    built: Parts, stop: asyncio.Event, expire: _Every, forget: _Every, silences: Silences
+) -> None:
     """Tick while this process holds the lock; return when another one has it."""
     connection = await psycopg.AsyncConnection.connect(built.settings.database_url, **connect_options())
     async with connection:
@@ -78,17 +89,24 @@ async def _hold(built: Parts, stop: asyncio.Event, expire: _Every, forget: _Ever
         while not stop.is_set():
             await connection.execute("SELECT 1")
             await _sweep(built, expire=expire.due())
+            await silences.turn()
             if forget.due():
                 await forget_keys(built.store)
+                await built.store.run("silences.forget")
             await _pause(stop, SWEEP_SECONDS)
 
 
 async def _sweep(built: Parts, *, expire: bool) -> None:
+    await settle(built.store)
     swept = await sweep(built.store, built.directory, expire=expire)
     if swept.leases or swept.expired or swept.fallbacks:
         _log.info("swept", leases=swept.leases, expired=swept.expired, fallbacks=swept.fallbacks)
     if swept.lanes:
         await built.waker.wake()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -71,10 +71,58 @@ class Container(_Element, frozen=True, kw_only=True, tag="Container"):
     bleed: bool
 
 
-class Pressed(msgspec.Struct, frozen=True):
-    """What comes back when a button is pressed."""
+class Image(_Element, frozen=True, kw_only=True, tag="Image"):
+    """A picture by its address."""
+
+    url: str
+    alt_text: str
+    size: Literal["Auto", "Stretch"] = "Auto"
+
+
+class InputChoice(msgspec.Struct, frozen=True):
+    """A choice of a ChoiceSet: what is shown, and what comes back."""
+
+    title: str
+    value: str
+
+
+class ChoiceSet(_Element, frozen=True, kw_only=True, tag="Input.ChoiceSet"):
+    """A list to choose one of; its value goes along with any action of the card."""
+
+    id: str
+    label: str
+    choices: tuple[InputChoice, ...]
+    placeholder: str = ""
+    value: str = ""
+    is_required: bool = False
+    error_message: str = ""
+
+
+class TextInput(_Element, frozen=True, kw_only=True, tag="Input.Text"):
+    """A text to fill in."""
+
+    id: str
+    label: str
+    placeholder: str = ""
+    value: str = ""
+    is_multiline: bool = False
+    is_required: bool = False
+    error_message: str = ""
+    max_length: int = 0
+
+
+class Pressed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What comes back when a button is pressed; of a menu's button, the input with the choice."""
 
     action: str
+    value: str
+    menu: str = ""
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """What comes back when a form is sent off, beside what was filled in."""
+
+    form: str
     value: str
 
 
@@ -82,7 +130,7 @@ class Submit(_Element, frozen=True, kw_only=True, tag="Action.Submit"):
     """The older form of a button, for clients without Action.Execute."""
 
     title: str
-    data: Pressed
+    data: Pressed | Submitted
 
 
 class Execute(_Element, frozen=True, kw_only=True, tag="Action.Execute"):
@@ -90,7 +138,7 @@ class Execute(_Element, frozen=True, kw_only=True, tag="Action.Execute"):
 
     title: str
     verb: str
-    data: Pressed
+    data: Pressed | Submitted
     fallback: Submit
     style: Literal["default", "positive", "destructive"] = "default"
 
@@ -102,14 +150,48 @@ class OpenUrl(_Element, frozen=True, kw_only=True, tag="Action.OpenUrl"):
     url: str
 
 
+class ActionSet(_Element, frozen=True, kw_only=True, tag="ActionSet"):
+    """Buttons in the middle of a card."""
+
+    actions: tuple[Execute, ...]
+
+
+class Mentioned(msgspec.Struct, frozen=True):
+    """A person who is mentioned."""
+
+    id: str
+    name: str
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """Says for whom a text `<at>…</at>` in the card stands."""
+
+    text: str
+    mentioned: Mentioned
+    type: str = "mention"
+
+
+class TeamsOnly(msgspec.Struct, frozen=True):
+    """Teams' own addition to a card.
+
+    https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format#mention-support-within-adaptive-cards
+    """
+
+    entities: tuple[Mention, ...]
+
+
+Block = Container | TextBlock | RichTextBlock | FactSet | Image | ChoiceSet | TextInput | ActionSet
+
+
 class AdaptiveCard(_Element, frozen=True, kw_only=True, tag="AdaptiveCard"):
     """The card."""
 
     version: str
     fallback_text: str
-    body: tuple[Container | TextBlock | RichTextBlock | FactSet, ...]
+    body: tuple[Block, ...]
     actions: tuple[Execute | OpenUrl, ...] = ()
     schema: str = msgspec.field(name="$schema")
+    msteams: TeamsOnly | None = None
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

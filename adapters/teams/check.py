@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Final
 
 from adapters.contract import Check, DeliveryError, Reason
+from adapters.teams.config import TeamsConfig
+from adapters.teams.place import is_channel
 
 Look = Callable[[], Awaitable[object]]
 
@@ -34,16 +36,39 @@ _MEND_OTHER: Final = "try again; if it stays so, see the Microsoft 365 service h
 _OF_THE_CHANNEL: Final = frozenset({Reason.FORBIDDEN, Reason.CHANNEL_NOT_FOUND, Reason.REJECTED})
 
 
-async def checks(*, enabled: bool, login: Look, channel: Look, keys: Look) -> tuple[Check, ...]:
-    """The four lines, from three looks that raise DeliveryError."""
+_DEAF: Final = Check(
+    name="features",
+    ok=True,
+    off=True,
+    text="Commands, buttons and mentions are off: tenant_id is missing",
+    mend="set tenant_id to the directory of your organisation; nothing from any other is taken",
+)
+_NO_ROOMS: Final = Check(
+    name="features",
+    ok=True,
+    off=True,
+    text="War rooms are off: default_channel is not a channel of a team",
+    mend="set default_channel to a channel's id, 19:…@thread.tacv2",
+)
+
+
+async def checks(config: TeamsConfig, *, login: Look, channel: Look, keys: Look) -> tuple[Check, ...]:
+    """The four lines, from three looks that raise DeliveryError, and a line for each feature that is off."""
     refused = await _failure(login)
     if refused:
         return _without_connection(refused, _MEND_LOGIN)
     refused = await _failure(channel)
     if refused and refused.reason not in _OF_THE_CHANNEL:
         return _without_connection(refused, _MEND_CHANNEL)
-    commands = await _commands(keys) if enabled else SWITCHED_OFF
-    return (CONNECTED, *_access(refused), commands)
+    commands = await _commands(keys) if config.enable_slash_commands else SWITCHED_OFF
+    return (CONNECTED, *_access(refused), commands, *_off(config))
+
+
+def _off(config: TeamsConfig) -> Iterator[Check]:
+    if not config.tenant_id:
+        yield _DEAF
+    if not is_channel(config.default_channel):
+        yield _NO_ROOMS
 
 
 def _access(refused: DeliveryError | None) -> tuple[Check, Check]:

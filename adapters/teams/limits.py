@@ -39,6 +39,12 @@ MAX_STEPS: Final = 20
 MAX_LABEL: Final = 80
 MAX_URL: Final = 1_000
 MAX_VALUE: Final = 255
+MAX_MENUS: Final = 3
+MAX_CHOICES: Final = 25
+"""As adapters.contract.Menu says."""
+MAX_OPTIONS: Final = 50
+"""Of a form's field."""
+MAX_MENTIONS: Final = 20
 MAX_TEMPLATE_LAST_RESORT: Final = 1_000
 """Of a filled template whose own text alone is over the budget."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,24 +25,27 @@ from adapters.teams.card import (
     Activity,
     AdaptiveCard,
     Attachment,
+    Block,
     Colour,
     Container,
     Execute,
     Fact,
     FactSet,
+    Image,
     OpenUrl,
     Pressed,
     RichTextBlock,
     Style,
     Submit,
+    TeamsOnly,
     TextBlock,
     TextRun,
 )
 from adapters.teams.escape import cut_escaped, markdown, one_line, plain, tagless
-
-Block = Container | TextBlock | RichTextBlock | FactSet
+from adapters.teams.menu import calls, mentions, menus
 
 _BUDGET: Final = limits.MESSAGE_BYTES_UTF16 - limits.ENVELOPE_BYTES_UTF16
+NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 _SMALLEST: Final = 1
 _NOTHING: Final = look.ELLIPSIS
 """In place of an empty text, which Teams would not show."""
@@ -59,42 +63,48 @@ _STYLES: Final[Mapping[str, str]] = {"default": "default", "primary": "positive"
 _BREAKS: Final = re.compile(r"\n+")
 
 
-def render(message: Message) -> Activity:
-    """The activity to post; its longest texts are cut until it is within the budget."""
-    activity = _activity(message, limits.MAX_TEXT)
-    return activity if _fits(activity) else _shrunk(message)
+def render(message: Message, names: Mapping[str, str] = NOBODY) -> Activity:
+    """The activity to post; its longest texts are cut until it is within the budget.
+
+    `names` are of the people whom it mentions, by id.
+    """
+    activity = _activity(message, limits.MAX_TEXT, names)
+    return activity if fits(activity) else _shrunk(message, names)
 
 
-def _shrunk(message: Message) -> Activity:
+def _shrunk(message: Message, names: Mapping[str, str]) -> Activity:
     """The activity with all texts cut at the largest common length that fits."""
     low, high = _SMALLEST, limits.MAX_TEXT
-    best = _activity(message, low)
+    best = _activity(message, low, names)
     while low < high - 1:
         middle = (low + high) // 2
-        activity = _activity(message, middle)
-        if _fits(activity):
+        activity = _activity(message, middle, names)
+        if fits(activity):
             best, low = activity, middle
         else:
             high = middle
     return best
 
 
-def _fits(activity: Activity) -> bool:
+def fits(activity: Activity) -> bool:
+    """Whether an activity is within the budget."""
     payload = encode(activity)
     if 2 * len(payload) <= _BUDGET:  # no character is longer in UTF-16 than twice its UTF-8
         return True
     return len(payload.decode().encode("utf-16-le")) <= _BUDGET
 
 
-def _activity(message: Message, longest: int) -> Activity:
+def _activity(message: Message, longest: int, names: Mapping[str, str]) -> Activity:
     blocks = _templated(message, longest) if message.template else _default(message, longest)
+    called = mentions(message, names)
     summary = _summary(message)
     card = AdaptiveCard(
         schema=SCHEMA,
         version=VERSION,
         fallback_text=markdown(summary),
-        body=tuple(blocks),
+        body=(*calls(called), *blocks, *_picture(message), *menus(message, longest)),
         actions=tuple(_buttons(message.actions)),
+        msteams=TeamsOnly(called) if called else None,
     )
     return Activity(summary=summary, attachments=(Attachment(content_type=CONTENT_TYPE, content=card),))
 
@@ -208,6 +218,13 @@ def _steps(steps: tuple[str, ...], longest: int) -> Iterator[RichTextBlock]:
         yield RichTextBlock(inlines=(_run(lead, len(lead), subtle=True),), spacing="Small")
     for step in filter(str.strip, steps[-limits.MAX_STEPS :]):
         yield RichTextBlock(inlines=(_run("• ", 2), _run(step, longest)), spacing="Small")
+
+
+def _picture(message: Message) -> Iterator[Image]:
+    """The picture, or nothing where Teams could not fetch it."""
+    picture = message.picture
+    if picture and _is_link(picture.url):
+        yield Image(url=picture.url, alt_text=look.cut(one_line(plain(picture.alt)), limits.MAX_SUMMARY))
 
 
 def _buttons(actions: tuple[Action, ...]) -> Iterator[Execute | OpenUrl]:

@@ -73,6 +73,19 @@ def ticker() -> None:
     _become("ticker")
 
 
+@click.command()
+def gateway() -> None:
+    """Hear what comes over connections that the bot keeps open: mentions on Discord, reactions.
+
+    Of several, one at a time hears each provider.
+
+    \b
+    Example:
+      im gateway
+    """
+    _become("gateway")
+
+
 def _become(role: str, *arguments: str) -> None:
     """Replace this process, so that signals reach the role itself."""
     from router.settings import ROOT, environment  # noqa: PLC0415

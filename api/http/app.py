@@ -14,6 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.http import (
+    catalogue,
     deliveries,
     events,
     incidents,
@@ -41,6 +42,7 @@ def create_app(context: Context) -> Litestar:
         reads.ROUTER,
         incidents.ROUTER,
         users.ROUTER,
+        catalogue.ROUTER,
         rehearsals.ROUTER,
         ops.ROUTER,
         webhooks.ROUTER,

@@ -42,8 +42,13 @@ class Inbox:
         self._store = store
         self._vault = vault
 
-    async def receive(self, provider: str, given: ChatInput, at: datetime) -> Item | None:
-        """Keep an input; None when it was there already (a retry, a replay). It is this process's to do."""
+    async def receive(
+        self, provider: str, given: ChatInput, at: datetime, *, mine: bool = True
+    ) -> Item | None:
+        """Keep an input; None when it was there already (a retry, a replay).
+
+        It is this process's to do, unless it is not `mine`: then any desk takes it.
+        """
         row_id = ids.new()
         row = await self._store.row(
             "chat.receive",
@@ -54,7 +59,7 @@ class Inbox:
                 "kind": given.kind,
                 "input": msgspec.json.encode(msgspec.structs.replace(given, reply={})).decode(),
                 "reply": self._vault.seal(given.reply),
-                "lease": LEASE_SECONDS,
+                "lease": LEASE_SECONDS if mine else 0.0,
             },
         )
         return Item(id=row_id, provider=provider, given=given, received_at=at) if row else None

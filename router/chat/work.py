@@ -24,6 +24,7 @@ from router import audit, ids, metrics
 from router.chat import feedback, telling
 from router.chat.asked import Answer, World, said
 from router.chat.inbox import Inbox, Item
+from router.chat.registering import register
 from router.chat.turn import NOTHING, Turn, audit_entry, open_form, turn
 from router.problems import Problem, Unavailable
 from router.rooms import Concierge
@@ -69,6 +70,7 @@ class Desk:
                 with contextlib.suppress(*_AWAY):
                     await self._take_over()
                     await self._concierge.serve()
+                    await register(self._world)
                 self._ring.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ring.wait(), POLL_SECONDS)

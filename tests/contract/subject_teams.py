@@ -77,11 +77,12 @@ def buttons(posted: Posted) -> list[str]:
 
 
 def pings(posted: Posted) -> list[str]:
-    """What Teams would make of the texts that are Markdown; mentions need `entities`, which we never send.
+    """What Teams would make of the texts that are Markdown; mentions need entities, which no text can make.
 
     A template's own emphasis is not told apart from a person's, so emphasis counts only around `x`.
     """
     found = [str(entity) for entity in posted.shown.get("entities", [])]
+    found += [str(entity) for entity in card(posted).get("msteams", {}).get("entities", [])]
     found += [f"tag in the summary: {posted.shown['summary']}"] if "<" in posted.shown["summary"] else []
     for raw in markdown_of(posted):
         found += [what for what in effects(raw) if what not in _OF_A_TEMPLATE or "**x**" in raw]

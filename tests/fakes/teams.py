@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 from tests.fakes.base import Call, FakePlatform, Posted, Refused, Reply
+from tests.fakes.teams_speaking import TeamsPeople
 
 Shape = Mapping[str, tuple[frozenset[str], frozenset[str]]]
 
@@ -35,6 +36,18 @@ _ELEMENTS: Final[Shape] = {
     "RichTextBlock": (frozenset({"inlines"}), frozenset({"horizontalAlignment"})),
     "FactSet": (frozenset({"facts"}), frozenset()),
     "Container": (frozenset({"items"}), frozenset({"style", "bleed", "selectAction", "minHeight"})),
+    "Image": (frozenset({"url"}), frozenset({"altText", "size", "style", "width", "horizontalAlignment"})),
+    "ActionSet": (frozenset({"actions"}), frozenset()),
+    "Input.ChoiceSet": (
+        frozenset({"id", "label", "choices"}),
+        frozenset({"value", "placeholder", "style", "isMultiSelect", "isRequired", "errorMessage", "wrap"}),
+    ),
+    "Input.Text": (
+        frozenset({"id", "label"}),
+        frozenset(
+            {"value", "placeholder", "isMultiline", "maxLength", "isRequired", "errorMessage", "style"}
+        ),
+    ),
 }
 _RUN: Final = frozenset({"type", "text", "color", "isSubtle", "italic", "size", "strikethrough", "weight"})
 _ACTIONS: Final[Shape] = {
@@ -42,18 +55,20 @@ _ACTIONS: Final[Shape] = {
     "Action.Submit": (frozenset({"title"}), frozenset({"data", "style", "tooltip", "mode"})),
     "Action.OpenUrl": (frozenset({"title", "url"}), frozenset({"style", "tooltip", "mode"})),
 }
-_CARD: Final = frozenset({"type", "version", "$schema", "body", "actions", "fallbackText", "speak", "lang"})
+_CARD: Final = frozenset(
+    {"type", "version", "$schema", "body", "actions", "fallbackText", "speak", "lang", "msteams"}
+)
 _WORDS: Final[Mapping[str, frozenset[str]]] = {
     "color": frozenset({"default", "dark", "light", "accent", "good", "warning", "attention"}),
     "weight": frozenset({"default", "lighter", "bolder"}),
-    "size": frozenset({"default", "small", "medium", "large", "extralarge"}),
+    "size": frozenset({"default", "small", "medium", "large", "extralarge", "auto", "stretch"}),
     "spacing": frozenset({"default", "none", "small", "medium", "large", "extralarge", "padding"}),
 }
 _CONTAINER_STYLES: Final = frozenset({"default", "emphasis", "good", "attention", "warning", "accent"})
 _ACTION_STYLES: Final = frozenset({"default", "positive", "destructive"})
 
 
-class TeamsFake(FakePlatform):
+class TeamsFake(FakePlatform, TeamsPeople):
     """Knows one bot (`app_id`, `app_password`, `tenant`); any well-formed conversation but `missing_channel`.
 
     A message's id here is `<conversation>|<activity>`; its `parent` is the id of its thread's root.
@@ -96,6 +111,7 @@ class TeamsFake(FakePlatform):
         self.tokens: set[str] = set()
         self.token_seconds = 3599
         self._people: dict[str, str] = {}
+        self.start_speaking()
         self._add_routes()
 
     def _add_routes(self) -> None:
@@ -107,7 +123,9 @@ class TeamsFake(FakePlatform):
         self.route("PUT", rf"{activities}/([^/]+)", self._authorised(self._update))
         self.route("DELETE", rf"{activities}/([^/]+)", self._authorised(self._delete))
         self.route("GET", r".*/v3/conversations/([^/]+)/pagedmembers", self._authorised(self._page))
+        self.route("GET", r".*/v3/conversations/([^/]+)/members/([^/]+)", self._authorised(self._member))
         self.route("GET", r".*/v3/teams/([^/]+)/conversations", self._authorised(self._list))
+        self.route("GET", r"/v1/\.well-known/keys", lambda _: Reply({"keys": self.published_keys()}))
 
     # What tests use.
 
@@ -203,7 +221,10 @@ class TeamsFake(FakePlatform):
         known = {member[key] for member in self.members for key in ("id", "aadObjectId")}
         if person not in known and not self.open_channels:
             raise Refused(_error(403, "BotNotInConversationRoster", "Not a member."))
-        return Reply({"id": self._people.setdefault(person, f"a:chat-{len(self._people) + 1}")}, 201)
+        return Reply({"id": self.chat_of(person)}, 201)
+
+    def chat_of(self, user: str) -> str:
+        return self._people.setdefault(user, f"a:chat-{len(self._people) + 1}")
 
     def _send_to(self, call: Call) -> Reply:
         conversation = call.match[0]
@@ -240,7 +261,7 @@ class TeamsFake(FakePlatform):
             return conversation, None
         self._admit(thread[1])
         root = f"{conversation}|{thread[2]}"
-        if root not in self.messages:
+        if root not in self.messages and thread[2] not in self._said:
             raise Refused(_error(404, "ActivityNotFoundInConversation", "Conversation not found."))
         return thread[1], root
 
@@ -271,7 +292,15 @@ class TeamsFake(FakePlatform):
 
     def _record(self, channel: str, id: str, activity: dict[str, Any], *, parent: str | None) -> Posted:
         nonce = activity.get("channelData", {}).get("nonce")
-        return self.keep(channel, activity, id=id, nonce=nonce, parent=parent)
+        posted = self.keep(channel, activity, id=id, nonce=nonce, parent=parent)
+        self.shown_by_bot(posted)
+        return posted
+
+    def check_card(self, card: dict[str, Any]) -> None:
+        try:
+            _check_card(card)
+        except Refused as refused:
+            raise AssertionError(refused.reply.body) from None
 
     # Looking up.
 
@@ -284,6 +313,13 @@ class TeamsFake(FakePlatform):
         end = start + min(size, self.page_size)
         page: dict[str, Any] = {"members": self.members[start:end]}
         return Reply(page | ({"continuationToken": str(end)} if end < len(self.members) else {}))
+
+    def _member(self, call: Call) -> Reply:
+        self._admit(call.match[0])
+        found = [member for member in self.members if call.match[1] in (member["id"], member["aadObjectId"])]
+        if not found:
+            raise Refused(_error(404, "MemberNotFoundInConversation", "Member not found in conversation."))
+        return Reply(found[0])
 
     def _list(self, call: Call) -> Reply:
         if call.match[0] != self.team_id:
@@ -355,6 +391,8 @@ def _check_card(card: dict[str, Any]) -> None:
         raise Refused(_bad("unknown card"))
     for element in card.get("body", []):
         _check_element(element)
+    _check_inputs(card)
+    _check_mentions(card)
     actions = card.get("actions", [])
     if len(actions) > MAX_ACTIONS:
         raise Refused(_bad("too many actions"))
@@ -367,18 +405,46 @@ def _check_element(element: dict[str, Any]) -> None:
     for key, words in _WORDS.items():
         if key in element and str(element[key]).lower() not in words:
             raise Refused(_bad(f"unknown {key}"))
-    if str(element.get("style", "default")).lower() not in _CONTAINER_STYLES:
+    if element["type"] == "Container" and element.get("style", "default").lower() not in _CONTAINER_STYLES:
         raise Refused(_bad("unknown style"))
+    if element["type"] == "TextBlock":
+        _check_text(element["text"])
+    if not _ADDRESS.fullmatch(element.get("url", "https://left.out")):
+        raise Refused(_bad("unknown address"))
+    _check_parts(element)
+    for inner in element.get("items", []):
+        _check_element(inner)
+    for action in element.get("actions", []):
+        _check_action(action)
+
+
+def _check_parts(element: dict[str, Any]) -> None:
     for run in element.get("inlines", []):
         _only(run, _RUN, "run")
         _check_text(run.get("text"))
     for fact in element.get("facts", []):
         if set(fact) != {"title", "value"} or not all(isinstance(text, str) for text in fact.values()):
             raise Refused(_bad("unknown fact"))
-    if element["type"] == "TextBlock":
-        _check_text(element["text"])
-    for inner in element.get("items", []):
-        _check_element(inner)
+    for choice in element.get("choices", []):
+        if set(choice) != {"title", "value"} or not all(choice.values()):
+            raise Refused(_bad("unknown choice"))
+
+
+def _check_inputs(card: dict[str, Any]) -> None:
+    """Values come back by the inputs' ids, which must differ from each other and from what buttons send."""
+    ids = [part["id"] for part in card.get("body", []) if part["type"].startswith("Input.")]
+    if len(set(ids)) != len(ids) or {"action", "value", "menu", "form"} & set(ids):
+        raise Refused(_bad("two inputs of one id"))
+
+
+def _check_mentions(card: dict[str, Any]) -> None:
+    """Each entity must stand for a text of the card, or Teams ignores it."""
+    entities = card.get("msteams", {}).get("entities", [])
+    texts = " ".join(part.get("text", "") for part in card.get("body", []))
+    for entity in entities:
+        _only(entity, {"type", "text", "mentioned"}, "mention")
+        if entity["text"] not in texts or set(entity["mentioned"]) != {"id", "name"}:
+            raise Refused(_bad("a mention that stands for nothing"))
 
 
 def _check_action(action: dict[str, Any]) -> None:

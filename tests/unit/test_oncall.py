@@ -627,8 +627,8 @@ class Access:
 async def test_the_api_says_who_is_on_call_and_shows_no_address(roster: Roster) -> None:
     await roster.refresh(force=True)
     app = Litestar([endpoint.ROUTER], exception_handlers={Problem: problems.on_problem}, openapi_config=None)
-    app.state.roster = roster
-    app.state.context = SimpleNamespace(parts=SimpleNamespace(access=Access(), settings=Settings()))
+    parts = SimpleNamespace(access=Access(), settings=Settings())
+    app.state.context = SimpleNamespace(parts=parts, world=SimpleNamespace(roster=roster))
     transport = httpx.ASGITransport(cast("Any", app))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost/api/v1") as client:
         shown = await client.get("/on-call", params={"service": "API", "at": "2026-01-06T00:00:00Z"})

@@ -71,3 +71,14 @@ CREATE TABLE feedback (
     at timestamptz NOT NULL,
     PRIMARY KEY (provider, message_id, workspace, user_id)
 );
+
+CREATE TABLE registrations (
+    provider text PRIMARY KEY,
+    digest text NOT NULL,
+    done boolean NOT NULL DEFAULT false,
+    not_before timestamptz NOT NULL DEFAULT now(),
+    attempts integer NOT NULL DEFAULT 0,
+    detail text
+);
+COMMENT ON TABLE registrations IS 'Which commands a platform was told, where it wants to be told (Discord).';
+COMMENT ON COLUMN registrations.digest IS 'Of the commands and of the provider''s version.';

@@ -114,3 +114,22 @@ DELETE FROM inbox WHERE received_at < now() - interval '7 days' AND state IN ('a
 
 -- name: forget_questions
 DELETE FROM questions WHERE expires_at < now() - interval '1 day'
+
+-- name: registered
+SELECT provider, digest, done FROM registrations
+
+-- name: register
+-- Taken by one process for a while; one that dies is followed by another.
+INSERT INTO registrations (provider, digest, not_before, attempts)
+VALUES (%(provider)s, %(digest)s, now() + make_interval(secs => %(lease)s), 1)
+ON CONFLICT (provider) DO UPDATE SET digest = excluded.digest, not_before = excluded.not_before, done = false,
+    attempts = CASE WHEN registrations.digest = excluded.digest THEN registrations.attempts + 1 ELSE 1 END
+WHERE registrations.digest <> excluded.digest OR (NOT registrations.done AND registrations.not_before <= now())
+RETURNING attempts
+
+-- name: registration_done
+UPDATE registrations SET done = true, detail = NULL WHERE provider = %(provider)s AND digest = %(digest)s
+
+-- name: registration_failed
+UPDATE registrations SET detail = %(detail)s, not_before = now() + make_interval(secs => %(wait)s)
+WHERE provider = %(provider)s AND digest = %(digest)s
