@@ -34,8 +34,8 @@ from rules.counts import looked_up
 from rules.live import Current
 from rules.model import RuleSet
 
-AT_A_TIME: Final = 100
-"""Incidents in one turn; the ticker has other things to do."""
+AT_A_TIME: Final = 200
+"""Incidents in one turn, which take about a second; the ticker has other things to do."""
 
 _log = structlog.get_logger()
 

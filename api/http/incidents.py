@@ -1,4 +1,4 @@
-"""Incidents by hand: declared, acknowledged, escalated, assigned, noted, resolved, closed and reopened."""
+"""Incidents: listed and shown; and by hand declared, acknowledged, escalated, assigned, noted and so on."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import msgspec
-from litestar import Router, post
-from litestar.params import FromPath
+from litestar import Router, get, post
+from litestar.params import FromPath, FromQuery
 
-from api.http.bodies import read
+from api.http.bodies import read, rows
 from api.http.context import Call, Context, caller, context_of, now
-from router import ids
+from router import callbacks, ids
 from router.access import Principal
 from router.acts import RESPONSES, SOURCE, act
 from router.events import Hand, Verb
@@ -56,6 +56,55 @@ class NewAssignee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     assignee: str
     note: str | None = None
+
+
+@get("/api/v1/incidents", summary="List incidents")
+async def list_incidents(
+    request: Call,
+    status: FromQuery[str] = "open,acknowledged",
+    severity: FromQuery[str] = "",
+    service: FromQuery[str] = "",
+    limit: FromQuery[int] = 100,
+) -> list[dict[str, Any]]:
+    """Open and acknowledged ones unless said otherwise; `status=` lists all."""
+    await caller(request, "analytics:read")
+    return await context_of(request).parts.store.rows(
+        "incidents.list",
+        {
+            "status": status or None,
+            "severity": severity or None,
+            "service": service or None,
+            "limit": rows(limit),
+        },
+    )
+
+
+@get("/api/v1/incidents/{incident_id:str}", summary="Show an incident")
+async def show_incident(request: Call, incident_id: FromPath[str]) -> dict[str, Any]:
+    """Its state, where it is announced, and what its source was told or is to be told."""
+    await caller(request, "analytics:read")
+    store = context_of(request).parts.store
+    row = await store.row("incidents.by_display", {"id": incident_id})
+    if row is None:
+        raise NotFound(f"there is no incident `{incident_id[:80]}`")
+    announced = await store.rows("incidents.announced", {"id": row["id"]})
+    told = await callbacks.of_incident(store, row["id"])
+    return row | {"id": row["display_id"], "announced": announced, "callbacks": told}
+
+
+@get("/api/v1/incidents/{incident_id:str}/timeline", summary="An incident's timeline")
+async def show_timeline(
+    request: Call, incident_id: FromPath[str], source: FromQuery[str] = "", limit: FromQuery[int] = 200
+) -> list[dict[str, Any]]:
+    """The newest `limit` entries, oldest first; `source` is `chatops`, a platform or a source's name."""
+    await caller(request, "analytics:read")
+    store = context_of(request).parts.store
+    if await store.row("incidents.by_display", {"id": incident_id}) is None:
+        raise NotFound(f"there is no incident `{incident_id[:80]}`")
+    newest = await store.rows(
+        "incidents.timeline", {"incident": incident_id, "prefix": source or None, "limit": rows(limit)}
+    )
+    return newest[::-1]
 
 
 @post("/api/v1/incidents", summary="Declare an incident")
@@ -178,6 +227,18 @@ def _key(request: Call, by: str) -> str:
 
 ROUTER = Router(
     "/",
-    route_handlers=[declare, acknowledge, resolve, close, reopen, escalate, assign, add_note],
+    route_handlers=[
+        list_incidents,
+        show_incident,
+        show_timeline,
+        declare,
+        acknowledge,
+        resolve,
+        close,
+        reopen,
+        escalate,
+        assign,
+        add_note,
+    ],
     tags=["incidents"],
 )

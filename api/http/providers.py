@@ -62,8 +62,10 @@ async def add_provider(request: Call) -> dict[str, Any]:
     """Add a provider; its secrets are sealed and never returned."""
     principal = await caller(request, "admin")
     given = await read(request, NewProvider)
-    providers = context_of(request).parts.providers
-    return describe(await providers.add(given.name, given.type, given.config, actor=principal.name))
+    parts = context_of(request).parts
+    added = await parts.providers.add(given.name, given.type, given.config, actor=principal.name)
+    await parts.directory.refresh(parts.store)
+    return describe(added)
 
 
 @get("/api/v1/chatops/providers/{name:str}", summary="Show a provider")
@@ -80,6 +82,7 @@ async def update_provider(request: Call, name: FromPath[str]) -> dict[str, Any]:
     given = await read(request, ChangedProvider)
     parts = context_of(request).parts
     changed = await parts.providers.update(name, given.config, active=given.active, actor=principal.name)
+    await parts.directory.refresh(parts.store)
     await parts.waker.wake()
     return describe(changed)
 
@@ -88,7 +91,9 @@ async def update_provider(request: Call, name: FromPath[str]) -> dict[str, Any]:
 async def remove_provider(request: Call, name: FromPath[str]) -> None:
     """Remove a provider; what waits for it fails with the reason no_provider."""
     principal = await caller(request, "admin")
-    await context_of(request).parts.providers.remove(name, actor=principal.name)
+    parts = context_of(request).parts
+    await parts.providers.remove(name, actor=principal.name)
+    await parts.directory.refresh(parts.store)
 
 
 class Tested(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery
 
 from api.http.bodies import read, rows
 from api.http.context import Call, caller, context_of
-from router import callbacks, explain
+from router import explain
 from router.deliveries import checked
 from router.problems import NotFound
 from router.sources import SourceIn, Sources
@@ -38,55 +38,6 @@ async def show_decision(request: Call, decision_id: FromPath[str]) -> dict[str, 
     """Why each route fired or not, by the rules that were in force then."""
     await caller(request, "analytics:read")
     return await explain.decision(context_of(request).parts.store, checked(decision_id, "decision"))
-
-
-@get("/api/v1/incidents", summary="List incidents")
-async def list_incidents(
-    request: Call,
-    status: FromQuery[str] = "open,acknowledged",
-    severity: FromQuery[str] = "",
-    service: FromQuery[str] = "",
-    limit: FromQuery[int] = 100,
-) -> list[dict[str, Any]]:
-    """Open and acknowledged ones unless said otherwise; `status=` lists all."""
-    await caller(request, "analytics:read")
-    return await context_of(request).parts.store.rows(
-        "incidents.list",
-        {
-            "status": status or None,
-            "severity": severity or None,
-            "service": service or None,
-            "limit": rows(limit),
-        },
-    )
-
-
-@get("/api/v1/incidents/{incident_id:str}", summary="Show an incident")
-async def show_incident(request: Call, incident_id: FromPath[str]) -> dict[str, Any]:
-    """Its state, where it is announced, and what its source was told or is to be told."""
-    await caller(request, "analytics:read")
-    store = context_of(request).parts.store
-    row = await store.row("incidents.by_display", {"id": incident_id})
-    if row is None:
-        raise NotFound(f"there is no incident `{incident_id[:80]}`")
-    announced = await store.rows("incidents.announced", {"id": row["id"]})
-    told = await callbacks.of_incident(store, row["id"])
-    return row | {"id": row["display_id"], "announced": announced, "callbacks": told}
-
-
-@get("/api/v1/incidents/{incident_id:str}/timeline", summary="An incident's timeline")
-async def show_timeline(
-    request: Call, incident_id: FromPath[str], source: FromQuery[str] = "", limit: FromQuery[int] = 200
-) -> list[dict[str, Any]]:
-    """The newest `limit` entries, oldest first; `source` is `chatops`, a platform or a source's name."""
-    await caller(request, "analytics:read")
-    store = context_of(request).parts.store
-    if await store.row("incidents.by_display", {"id": incident_id}) is None:
-        raise NotFound(f"there is no incident `{incident_id[:80]}`")
-    newest = await store.rows(
-        "incidents.timeline", {"incident": incident_id, "prefix": source or None, "limit": rows(limit)}
-    )
-    return newest[::-1]
 
 
 @get("/api/v1/timeline", summary="The timeline over all incidents")
@@ -204,9 +155,6 @@ ROUTER = Router(
     route_handlers=[
         show_event,
         show_decision,
-        list_incidents,
-        show_incident,
-        show_timeline,
         list_timeline,
         show_rules,
         validate_rules,

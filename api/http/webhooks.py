@@ -119,7 +119,12 @@ async def _note(context: Context, provider: Provider, incoming: Incoming, judged
 
 async def _provider(context: Context, name: str, platform: str | None) -> Provider:
     """The active provider of that name and platform; NotFound does not tell which of the two was wrong."""
-    provider = (await context.parts.directory.fresh(context.parts.store)).get(name)
+    parts = context.parts
+    provider = (await parts.directory.fresh(parts.store)).get(name)
+    if provider is None:
+        # One that was added elsewhere a moment ago; asking again is cheap while nothing has changed.
+        await parts.directory.refresh(parts.store)
+        provider = parts.directory.providers.get(name)
     if provider is None or not provider.active or platform not in (None, provider.platform):
         raise NotFound(f"there is no provider `{name[:63]}` here; `im chatops list` shows them")
     return provider

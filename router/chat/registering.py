@@ -1,4 +1,4 @@
-"""Platforms that list commands themselves are told them: after a provider was added or changed, or we were."""
+"""Platforms that list commands themselves are told them: when a provider was added or changed, or we were."""
 
 from __future__ import annotations
 

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pytest
 
+from adapters.contract import (
+    Action,
+    Choice,
+    DeliveryError,
+    Menu,
+    Message,
+)
 from adapters.discord import PLATFORM
 from adapters.discord.config import DiscordConfig
+from adapters.discord.outbound import Discord
+from adapters.http import Http
+from adapters.inbound import (
+    ChatInput,
+    Form,
+    HttpAnswer,
+    Incoming,
+    Received,
+    Refusal,
+    Refused,
+)
+from tests.contract.cases import card
 from tests.contract.subject import Subject
 from tests.fakes.base import Posted
 from tests.fakes.discord import DiscordFake
+from tests.fakes.discord_reading import TOKEN, read, texts
+from tests.fakes.speaking import Signal
 
 CHANNEL = "102020202020202020"
-
-# Discord reads from left to right: in code nothing is an escape, and an address is read whole.
-_TOKEN = re.compile(
-    r"\\(?P<escaped>[^0-9A-Za-z\s])|```\n?(?P<block>.*?)```|`(?P<code>[^`]+)`"
-    r"|<(?P<quiet>https?://[^\s<>]+)>|(?P<address>https?://[^\s<>\\]+)",
-    re.DOTALL,
+DANA, DAN = DiscordFake.people
+ACKNOWLEDGE = Action(id="acknowledge", label="Acknowledge", value="INC-2024-001", style="primary")
+LINK = Action(id="details", label="Details", value="1", url="https://im.example.com/i/1")
+SEVERITY = Menu(
+    id="severity",
+    label="Change the severity",
+    about="INC-2024-001",
+    choices=(Choice("SEV-1", "Critical"), Choice("SEV-2", "High")),
 )
+ASSIGN = Menu(id="assign", label="Assign to", about="INC-2024-001", people=True)
+
 _OUR_TIME = re.compile(r"<t:\d+:R>")
 _OUR_BOLD = re.compile(r"^((?:[^\w\s*]+ )?)\*\*([^*]+)\*\*|\*\*([^*\n]+:)\*\*", re.MULTILINE)
 """Bold from the start of a line, after an emoji at most, or of a label that ends with a colon."""
@@ -72,30 +100,15 @@ def config_for(fake: DiscordFake) -> DiscordConfig:
     )
 
 
-def texts(shown: dict[str, Any]) -> list[str]:
-    """All texts of a message in which Discord reads markdown."""
-    found = [shown.get("content") or ""]
-    for embed in shown.get("embeds", []):
-        found += [embed.get("title", ""), embed.get("description", "")]
-        for field in embed.get("fields", []):
-            found += [field["name"], field["value"]]
-    return [text for text in found if text]
-
-
 def visible(posted: Posted) -> str:
     """What a person reads: markup taken away, escapes resolved."""
     return "\n".join([*(read(text) for text in texts(posted.shown)), *buttons(posted)])
 
 
-def read(text: str) -> str:
-    """One text as it is shown."""
-    bold = re.compile(rf"{_TOKEN.pattern}|\*\*", re.DOTALL)
-    return bold.sub(lambda token: token.group(token.lastgroup) if token.lastgroup else "", text)
-
-
 def buttons(posted: Posted) -> list[str]:
     """The labels in order."""
-    return [button["label"] for row in posted.shown.get("components", []) for button in row["components"]]
+    rows = posted.shown.get("components", [])
+    return [one["label"] for row in rows for one in row["components"] if one["type"] == 2]
 
 
 def pings(posted: Posted) -> list[str]:
@@ -114,6 +127,70 @@ def markup(text: str, *, code: bool = True) -> list[str]:
     if _OUR_TIME.fullmatch(text):
         return []
     kept = {"escaped": "x", "code": "`", "block": "`"} if code else {"escaped": "x"}
-    plain = _TOKEN.sub(lambda token: kept.get(token.lastgroup or "", ""), text)
+    plain = TOKEN.sub(lambda token: kept.get(token.lastgroup or "", ""), text)
     plain = _OUR_BOLD.sub(r"\1\2\3", plain)
     return [name for name, pattern in _MARKUP.items() if re.search(pattern, plain, re.MULTILINE)]
+
+
+# What a conversation needs.
+
+
+def incoming(signal: Signal, *, received_at: datetime | None = None, **headers: str) -> Incoming:
+    at = received_at or datetime.now(UTC)
+    return Incoming(headers=signal.headers | headers, body=signal.body, received_at=at)
+
+
+async def take(adapter: Discord, fake: DiscordFake, signal: Signal, form: Form | None = None) -> ChatInput:
+    """What the router does first: receive, and answer the request."""
+    received = await adapter.receive(incoming(signal))
+    [found] = received.inputs
+    hear(fake, signal, adapter.acknowledge(found, form))
+    return found
+
+
+def hear(fake: DiscordFake, signal: Signal, answer: HttpAnswer) -> None:
+    fake.heard(signal, answer.status, {"content-type": answer.media_type}, answer.body)
+
+
+async def refusal(adapter: Discord, given: Incoming) -> Refusal:
+    with pytest.raises(Refused) as caught:
+        await adapter.receive(given)
+    return caught.value.refusal
+
+
+async def announced(adapter: Discord, fake: DiscordFake, **more: Any) -> Posted:
+    usual: dict[str, Any] = {"actions": (ACKNOWLEDGE, LINK), "menus": (SEVERITY, ASSIGN)}
+    message = Message(event="incident.created", headline="New", incident=card(), **(usual | more))
+    receipt = await adapter.post(CHANNEL, message, nonce="announced")
+    return fake.messages[receipt.ref.message_id]
+
+
+def told(text: str) -> Message:
+    return Message(event="text", headline="Done", text=text)
+
+
+async def failing(call: Any) -> DeliveryError:
+    with pytest.raises(DeliveryError) as caught:
+        await call
+    return caught.value
+
+
+def received_by(fake: DiscordFake, raw: bytes) -> Received | None:
+    """What a signed body says; None when it is refused. Nothing is asked of the network for it."""
+    config = DiscordConfig(
+        bot_token=fake.token,
+        application_id=fake.application_id,
+        public_key=fake.public_key,
+        guild_id=fake.guild_id,
+        default_channel=CHANNEL,
+        api_base="http://127.0.0.1:9/api/v10",
+    )
+    try:
+        return asyncio.run(Discord(config, Http()).receive(incoming(fake.signed(raw))))
+    except Refused as refused:
+        return expected(refused)
+
+
+def expected(refused: Refused) -> None:
+    """Garbage is malformed, or happens to name another server."""
+    assert refused.refusal in (Refusal.MALFORMED, Refusal.WRONG_WORKSPACE)

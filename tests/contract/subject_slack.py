@@ -13,19 +13,13 @@ from adapters.slack import PLATFORM
 from adapters.slack.config import SlackConfig
 from tests.contract.subject import Subject
 from tests.fakes.base import Posted
-from tests.fakes.slack import SCOPES, SlackFake, texts
+from tests.fakes.slack import SlackFake
+from tests.fakes.slack_blocks import DATE, resolve, texts
 
-_DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 _MARKUP = re.compile(r"<[^>]*>")
 _FORMATTING = re.compile(
     r"(?:^|(?<=[\s\W]))([*_~])\S(?:[^\n]*?\S)?\1(?=$|[\s\W])|`[^`\n]+`|:[\w+'-]+:|^\s*&gt;", re.MULTILINE
 )
-
-
-def resolve(text: str) -> str:
-    """A text as Slack shows it: dates as their fallback, then the three entities."""
-    shown = _DATE.sub(r"\1", text).replace("\u00ad", "")
-    return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def visible(posted: Posted) -> str:
@@ -52,21 +46,21 @@ def pings(posted: Posted) -> list[str]:
     for kind, text in texts([payload["blocks"], payload["attachments"]]):
         found += _markup(text)
         if kind == "mrkdwn" and not re.fullmatch(r"\*[^*_~`<>]+\*", text):
-            found += [match.group() for match in _FORMATTING.finditer(_DATE.sub("\x01", text))]
+            found += [match.group() for match in _FORMATTING.finditer(DATE.sub("\x01", text))]
     return found
 
 
 def _markup(text: str) -> list[str]:
     stray = re.findall(r"&(?!amp;|lt;|gt;).{0,6}", text)
-    return [*stray, *(match.group() for match in _MARKUP.finditer(_DATE.sub("", text)))]
+    return [*stray, *(match.group() for match in _MARKUP.finditer(DATE.sub("", text)))]
 
 
 @contextmanager
 def subject(**more: Any) -> Iterator[Subject]:
-    with SlackFake(scopes=(*SCOPES, "users:read.email"), **more) as fake:
+    with SlackFake(**more) as fake:
         config = SlackConfig(
             bot_token=fake.token,
-            signing_secret="0123456789abcdef0123456789abcdef",
+            signing_secret=fake.signing_secret,
             default_channel="C0INCIDENTS",
             team_id=fake.team_id,
             api_base=fake.url,

@@ -1,4 +1,4 @@
-"""A stand-in for Discord's REST API: tokens, permissions, documented limits, rate windows, nonces, errors.
+"""A stand-in for Discord: its REST API with tokens, permissions, limits, rates and nonces, and its people.
 
 Stricter than Discord in one thing: fields that a payload does not know are refused instead of ignored.
 """
@@ -6,20 +6,26 @@ Stricter than Discord in one thing: fields that a payload does not know are refu
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from tests.fakes.base import Call, FakePlatform, Posted, Refused, Reply
+from tests.fakes.discord_body import ON_CREATE, ON_EDIT, Form, check_body, check_command, refuse
+from tests.fakes.discord_people import SIGNING_KEY, People
+
+__all__ = ["DiscordFake", "check_body"]
 
 # https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags
+MANAGE_CHANNELS: Final = 0x10
 VIEW_CHANNEL: Final = 0x400
 SEND_MESSAGES: Final = 0x800
 EMBED_LINKS: Final = 0x4000
 READ_MESSAGE_HISTORY: Final = 0x10000
+MANAGE_ROLES: Final = 0x10000000
 SEND_IN_THREADS: Final = 0x4000000000
 
 _EPOCH_MS: Final = 1_420_070_400_000
@@ -27,187 +33,8 @@ _ID: Final = r"([0-9]{15,20})"
 _THREADS: Final = (10, 11, 12)
 _NO_TEXT: Final = (4, 15, 16)
 
-Path = tuple[str | int, ...]
 
-
-def refuse(status: int, code: int, message: str, **more: Any) -> Refused:
-    """Discord's form of an error."""
-    return Refused(Reply({"message": message, "code": code, **more}, status))
-
-
-class Form:
-    """Collects what is wrong with a body, in the nested form in which Discord answers it."""
-
-    def __init__(self) -> None:
-        self.errors: dict[str, Any] = {}
-
-    def wrong(self, path: Path, code: str, message: str) -> None:
-        node = self.errors
-        for part in path:
-            node = node.setdefault(str(part), {})
-        node.setdefault("_errors", []).append({"code": code, "message": message})
-
-    def known(self, path: Path, given: Any, keys: Iterable[str]) -> dict[str, Any]:
-        """The object at `path`, with only the keys that it may have."""
-        if not isinstance(given, dict):
-            self.wrong(path, "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType")
-            return {}
-        for key in given.keys() - set(keys):
-            self.wrong((*path, key), "BASE_TYPE_UNKNOWN", "This field is not known")
-        return given
-
-    def listed(self, path: Path, given: Any, most: int, least: int = 0) -> list[Any]:
-        if not isinstance(given, list):
-            self.wrong(path, "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
-            return []
-        if not least <= len(given) <= most:
-            self.wrong(path, "BASE_TYPE_BAD_LENGTH", f"Must be between {least} and {most} in length.")
-        return given
-
-    def text(self, path: Path, given: Any, most: int, *, required: bool = True) -> int:
-        """The length that counts: Discord trims white space, and takes what is left for the text."""
-        if given is None and not required:
-            return 0
-        if not isinstance(given, str):
-            self.wrong(path, "BASE_TYPE_REQUIRED", "This field is required")
-            return 0
-        size = len(given.strip())
-        if size == 0 and required:
-            self.wrong(path, "BASE_TYPE_REQUIRED", "This field is required")
-        if size > most:
-            self.wrong(path, "BASE_TYPE_MAX_LENGTH", f"Must be {most} or fewer in length.")
-        return size
-
-    def choice(self, path: Path, given: Any, allowed: Iterable[Any]) -> None:
-        if isinstance(given, bool) or given not in tuple(allowed):
-            self.wrong(path, "BASE_TYPE_CHOICES", f"Value must be one of {tuple(allowed)}.")
-
-    def flag(self, path: Path, given: Any) -> None:
-        if given is not None and not isinstance(given, bool):
-            self.wrong(path, "BOOLEAN_TYPE_CONVERT", "Must be either true or false.")
-
-    def url(self, path: Path, given: Any, most: int) -> None:
-        self.text(path, given, most)
-        if isinstance(given, str) and urlsplit(given).scheme not in ("http", "https", "discord"):
-            self.wrong(path, "URL_TYPE_INVALID_SCHEME", "Scheme must be one of ('http', 'https', 'discord').")
-
-    def done(self) -> None:
-        """Refused with all that was found."""
-        if self.errors:
-            raise refuse(400, 50035, "Invalid Form Body", errors=self.errors)
-
-
-# https://discord.com/developers/docs/resources/message#create-message and #edit-message
-_ON_EDIT: Final = ("content", "embeds", "components", "allowed_mentions", "flags")
-_ON_CREATE: Final = (*_ON_EDIT, "nonce", "enforce_nonce", "tts", "message_reference")
-_EMBED: Final = ("title", "description", "url", "timestamp", "color", "footer", "author", "fields")
-_BUTTON: Final = ("type", "style", "label", "custom_id", "url", "disabled")
-
-
-def check_body(body: Any, keys: Iterable[str]) -> None:
-    """Raise Refused unless Discord would take this body."""
-    form = Form()
-    body = form.known((), body, keys)
-    form.text(("content",), body.get("content"), 2000, required=False)
-    total = 0
-    for index, embed in enumerate(form.listed(("embeds",), body.get("embeds", []), 10)):
-        total += _check_embed(form, ("embeds", index), embed)
-    if total > 6000:
-        form.wrong(("embeds",), "MAX_EMBED_SIZE_EXCEEDED", "Embed size exceeds maximum size of 6000")
-    _check_components(form, body.get("components", []))
-    _check_mentions(form, body.get("allowed_mentions"))
-    _check_nonce(form, body)
-    _check_reference(form, body.get("message_reference"))
-    form.done()
-    if not (body.get("content") or "").strip() and not body.get("embeds") and not body.get("components"):
-        raise refuse(400, 50006, "Cannot send an empty message")
-
-
-def _check_embed(form: Form, path: Path, given: Any) -> int:
-    embed = form.known(path, given, _EMBED)
-    if not embed.keys() & {"title", "description", "footer", "author", "fields"}:
-        form.wrong((*path, "description"), "BASE_TYPE_REQUIRED", "This field is required")
-    size = form.text((*path, "title"), embed.get("title"), 256, required="title" in embed)
-    size += form.text((*path, "description"), embed.get("description"), 4096, required="description" in embed)
-    colour = embed.get("color", 0)
-    if not isinstance(colour, int) or isinstance(colour, bool) or not 0 <= colour <= 0xFFFFFF:
-        form.wrong((*path, "color"), "NUMBER_TYPE_MAX", "int value should be less than or equal to 16777215.")
-    if "url" in embed:
-        form.url((*path, "url"), embed["url"], 2048)
-    if "footer" in embed:
-        footer = form.known((*path, "footer"), embed["footer"], ("text",))
-        size += form.text((*path, "footer", "text"), footer.get("text"), 2048)
-    if "author" in embed:
-        author = form.known((*path, "author"), embed["author"], ("name", "url"))
-        size += form.text((*path, "author", "name"), author.get("name"), 256)
-    for index, item in enumerate(form.listed((*path, "fields"), embed.get("fields", []), 25)):
-        where = (*path, "fields", index)
-        field = form.known(where, item, ("name", "value", "inline"))
-        size += form.text((*where, "name"), field.get("name"), 256)
-        size += form.text((*where, "value"), field.get("value"), 1024)
-        form.flag((*where, "inline"), field.get("inline"))
-    return size
-
-
-def _check_components(form: Form, given: Any) -> None:
-    seen: set[str] = set()
-    for index, item in enumerate(form.listed(("components",), given, 5)):
-        path: Path = ("components", index)
-        row = form.known(path, item, ("type", "components"))
-        form.choice((*path, "type"), row.get("type"), (1,))
-        buttons = form.listed((*path, "components"), row.get("components"), 5, 1)
-        for place, button in enumerate(buttons):
-            _check_button(form, (*path, "components", place), button, seen)
-
-
-def _check_button(form: Form, path: Path, given: Any, seen: set[str]) -> None:
-    button = form.known(path, given, _BUTTON)
-    form.choice((*path, "type"), button.get("type"), (2,))
-    form.choice((*path, "style"), button.get("style"), (1, 2, 3, 4, 5))
-    form.text((*path, "label"), button.get("label"), 80)
-    if button.get("style") == 5:
-        form.url((*path, "url"), button.get("url"), 512)
-        if "custom_id" in button:
-            form.wrong(path, "BUTTON_COMPONENT_CUSTOM_ID_URL_MUTUALLY_EXCLUSIVE", "Both are given")
-        return
-    form.text((*path, "custom_id"), button.get("custom_id"), 100)
-    if "url" in button:
-        form.wrong(path, "BUTTON_COMPONENT_CUSTOM_ID_URL_MUTUALLY_EXCLUSIVE", "Both are given")
-    if button.get("custom_id") in seen:
-        form.wrong(
-            (*path, "custom_id"), "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated"
-        )
-    seen.add(str(button.get("custom_id")))
-
-
-def _check_mentions(form: Form, given: Any) -> None:
-    if given is None:
-        return
-    path: Path = ("allowed_mentions",)
-    mentions = form.known(path, given, ("parse", "roles", "users", "replied_user"))
-    for index, kind in enumerate(form.listed((*path, "parse"), mentions.get("parse", []), 3)):
-        form.choice((*path, "parse", index), kind, ("roles", "users", "everyone"))
-
-
-def _check_nonce(form: Form, body: dict[str, Any]) -> None:
-    nonce = body.get("nonce")
-    if nonce is not None and not isinstance(nonce, int):
-        form.text(("nonce",), nonce, 25)
-    form.flag(("enforce_nonce",), body.get("enforce_nonce"))
-
-
-def _check_reference(form: Form, given: Any) -> None:
-    if given is None:
-        return
-    path: Path = ("message_reference",)
-    keys = ("type", "message_id", "channel_id", "guild_id", "fail_if_not_exists")
-    reference = form.known(path, given, keys)
-    if not str(reference.get("message_id", "")).isdigit():
-        form.wrong((*path, "message_id"), "NUMBER_TYPE_COERCE", "Value is not snowflake.")
-    form.flag((*path, "fail_if_not_exists"), reference.get("fail_if_not_exists"))
-
-
-class DiscordFake(FakePlatform):
+class DiscordFake(People, FakePlatform):
     """One bot in one server. Attributes may be changed by tests while it runs."""
 
     platform = "discord"
@@ -218,7 +45,7 @@ class DiscordFake(FakePlatform):
     application_id = "109999999999999999"
     user_id = "108888888888888888"
     guild_id = "101010101010101010"
-    public_key = "1e0a356058d627ca38a5c8c9648818061d49e49bd9da9e3ab17d98ad4d6b0a2f"
+    public_key = SIGNING_KEY.verify_key.encode().hex()
     missing_channel = "404404404404404404"
 
     def __init__(self, *, open_channels: bool = True, nonce_window: float = 120.0, **base: Any) -> None:
@@ -231,7 +58,16 @@ class DiscordFake(FakePlatform):
         """Who is shown as the author of all messages."""
         self.in_guild = True
         self.permissions = VIEW_CHANNEL | SEND_MESSAGES | EMBED_LINKS | READ_MESSAGE_HISTORY | SEND_IN_THREADS
+        self.permissions |= MANAGE_CHANNELS | MANAGE_ROLES
         """Of the bot's role."""
+        self.everybody = 0
+        """The permissions of every member."""
+        self.endpoint_url: str | None = "https://im.example.com/chatops/discord/dev-discord"
+        self.gateway_address = "ws://127.0.0.1:9"
+        """Where the Gateway is; tests/fakes/discord_gateway.py sets it."""
+        self.sessions_left = 1000
+        self.closed_to_bots: set[str] = set()
+        """People who take no direct messages."""
         self.channels: dict[str, dict[str, Any]] = {}
         self.members = [
             self._person("201234567890123456", "dana", "Dana Scully", nick="Spooky"),
@@ -239,6 +75,7 @@ class DiscordFake(FakePlatform):
             self._person(self.user_id, "im-bot", None, roles=["103030303030303030"]),
         ]
         self.commands: list[dict[str, Any]] = [{"id": "105050505050505050", "name": "im", "type": 1}]
+        self.guild_commands: list[dict[str, Any]] = []
         self.deleted: set[str] = set()
         self._nonces: dict[str, tuple[str, float]] = {}
         self._serial = count()
@@ -313,6 +150,12 @@ class DiscordFake(FakePlatform):
             ("GET", "/applications/@me", self._application),
             ("GET", f"/applications/{_ID}/commands", self._commands),
             ("GET", f"/applications/{_ID}/guilds/{_ID}/commands", self._guild_commands),
+            ("PUT", f"/applications/{_ID}/guilds/{_ID}/commands", self._register),
+            ("GET", "/gateway/bot", self._gateway),
+            ("POST", "/users/@me/channels", self._open_direct),
+            ("POST", f"{guild}/channels", self._make_channel),
+            ("PATCH", channel, self._modify_channel),
+            ("PUT", f"{channel}/permissions/{_ID}", self._overwrite),
             ("GET", guild, self._guild),
             ("GET", f"{guild}/channels", self._guild_channels),
             ("GET", f"{guild}/members/search", self._search),
@@ -324,6 +167,7 @@ class DiscordFake(FakePlatform):
         )
         for method, pattern, handler in routes:
             self.route(method, "/api/v10" + pattern, self._guard(handler))
+        self.route_webhooks("/api/v10")
 
     # Messages.
 
@@ -332,7 +176,7 @@ class DiscordFake(FakePlatform):
         self.check_rate(channel)
         body = self._body(call)
         self._may_write(channel)
-        check_body(body, _ON_CREATE)
+        check_body(body, ON_CREATE)
         if body.get("enforce_nonce") and (earlier := self._earlier(body.get("nonce"))):
             return Reply(self._message(earlier, nonce=body["nonce"]))
         parent = self._parent(channel, body.get("message_reference"))
@@ -340,6 +184,7 @@ class DiscordFake(FakePlatform):
         posted = self.keep(channel, body, id=self._new_id(), nonce=nonce, parent=parent)
         if nonce is not None:
             self._nonces[nonce] = (posted.id, time.monotonic())
+        self.show_if_answer(posted)
         return Reply(self._message(posted, nonce=nonce))
 
     def _earlier(self, nonce: str | None) -> Posted | None:
@@ -356,7 +201,8 @@ class DiscordFake(FakePlatform):
             return None
         if not self._bits(channel) & READ_MESSAGE_HISTORY:
             raise refuse(403, 160002, "Cannot reply without permission to read message history")
-        parent = self.messages.get(str(reference["message_id"]))
+        wanted = str(reference["message_id"])
+        parent = self.messages.get(wanted) or self.said.get(wanted)
         if parent and parent.channel == channel and parent.id not in self.deleted:
             return parent.id
         if reference.get("fail_if_not_exists", True):
@@ -374,8 +220,8 @@ class DiscordFake(FakePlatform):
         if posted is None or posted.channel != channel or message_id in self.deleted:
             raise refuse(404, 10008, "Unknown Message")
         merged = {**posted.shown, **body}
-        check_body(body, _ON_EDIT)
-        check_body(merged, _ON_CREATE)
+        check_body(body, ON_EDIT)
+        check_body(merged, ON_CREATE)
         return Reply(self._message(self.change(message_id, merged)))
 
     def _list(self, call: Call) -> Reply:
@@ -433,6 +279,8 @@ class DiscordFake(FakePlatform):
         return self.channels[id]
 
     def _bits(self, channel: str) -> int:
+        if self._channel(channel)["type"] == 1:
+            return self.permissions
         overwrites = self._channel(channel)["permission_overwrites"]
         denied = [int(o["deny"]) for o in overwrites if o["id"] == self.user_id]
         return self.permissions & ~sum(denied)
@@ -444,6 +292,8 @@ class DiscordFake(FakePlatform):
 
     def _may_write(self, channel: str) -> None:
         self._may_see(channel)
+        if self.closed_to_bots & set(self._channel(channel).get("recipients", ())):
+            raise refuse(403, 50007, "Cannot send messages to this user")
         kind = self._channel(channel)["type"]
         if kind in _NO_TEXT:
             raise refuse(400, 50008, "Cannot send messages in a non-text channel")
@@ -466,14 +316,86 @@ class DiscordFake(FakePlatform):
     def _guild(self, call: Call) -> Reply:
         self._in_guild(call)
         roles = [
-            {"id": self.guild_id, "name": "@everyone", "permissions": "0"},
+            {"id": self.guild_id, "name": "@everyone", "permissions": str(self.everybody)},
             {"id": "103030303030303030", "name": "im-bot", "permissions": str(self.permissions)},
         ]
         return Reply({"id": self.guild_id, "name": "Acme", "owner_id": "201234567890123456", "roles": roles})
 
     def _guild_channels(self, call: Call) -> Reply:
         self._in_guild(call)
-        return Reply([c for c in self.channels.values() if c["type"] not in _THREADS])
+        return Reply([c for c in self.channels.values() if c["type"] not in (1, *_THREADS)])
+
+    def _make_channel(self, call: Call) -> Reply:
+        """https://docs.discord.com/developers/resources/guild#create-guild-channel"""
+        self._in_guild(call)
+        self._needs(MANAGE_CHANNELS)
+        body = self._body(call)
+        form = Form()
+        form.known((), body, ("name", "type", "topic", "parent_id", "permission_overwrites"))
+        form.text(("name",), body.get("name"), 100)
+        form.text(("topic",), body.get("topic"), 1024, required=False)
+        form.done()
+        overwrites = body.get("permission_overwrites", [])
+        for given in overwrites:
+            if (int(given["allow"]) | int(given["deny"])) & ~(self.permissions & ~MANAGE_ROLES):
+                raise refuse(403, 50013, "Missing Permissions")
+        number = self._new_id()
+        name = re.sub(r"\s+", "-", body["name"]).lower()
+        self.add_channel(number, **{**body, "name": name})
+        return Reply(self.channels[number], 201)
+
+    def _modify_channel(self, call: Call) -> Reply:
+        self._may_see(call.match[0])
+        self._needs(MANAGE_CHANNELS)
+        body = self._body(call)
+        form = Form()
+        form.known((), body, ("name", "topic"))
+        form.text(("name",), body.get("name"), 100)
+        form.done()
+        self._channel(call.match[0]).update(body)
+        return Reply(self._channel(call.match[0]))
+
+    def _overwrite(self, call: Call) -> Reply:
+        channel, target = call.match
+        self._may_see(channel)
+        self._needs(MANAGE_ROLES)
+        body = self._body(call)
+        form = Form()
+        form.known((), body, ("type", "allow", "deny"))
+        form.choice(("type",), body.get("type"), (0, 1))
+        form.done()
+        if (int(body.get("allow", 0)) | int(body.get("deny", 0))) & ~self.permissions:
+            raise refuse(403, 50013, "Missing Permissions")
+        kept = [o for o in self._channel(channel)["permission_overwrites"] if o["id"] != target]
+        self._channel(channel)["permission_overwrites"] = [*kept, {"id": target, **body}]
+        return Reply(None, 204)
+
+    def _needs(self, bit: int) -> None:
+        if not self.permissions & bit:
+            raise refuse(403, 50013, "Missing Permissions")
+
+    def _open_direct(self, call: Call) -> Reply:
+        user = self._body(call).get("recipient_id")
+        if all(person["user"]["id"] != user for person in self.members):
+            raise refuse(400, 50033, "Invalid Recipient(s)")
+        return Reply(self.direct_channel(user))
+
+    def direct_channel(self, user: str) -> dict[str, Any]:
+        """The channel for direct messages with a person."""
+        number = str(int(user) + 7)
+        if number not in self.channels:
+            self.add_channel(number, type=1, recipients=[user])
+            del self.channels[number]["guild_id"]
+        return self.channels[number]
+
+    def _gateway(self, _: Call) -> Reply:
+        limit = {
+            "total": 1000,
+            "remaining": self.sessions_left,
+            "reset_after": 14_400_000,
+            "max_concurrency": 1,
+        }
+        return Reply({"url": self.gateway_address, "shards": 1, "session_start_limit": limit})
 
     def _member(self, call: Call) -> Reply:
         self._in_guild(call)
@@ -496,7 +418,8 @@ class DiscordFake(FakePlatform):
         return Reply(found[:limit])
 
     def _application(self, _: Call) -> Reply:
-        return Reply({"id": self.application_id, "name": "im", "verify_key": self.public_key})
+        found = {"id": self.application_id, "name": "im", "verify_key": self.public_key}
+        return Reply(found | {"interactions_endpoint_url": self.endpoint_url})
 
     def _commands(self, call: Call) -> Reply:
         if call.match[0] != self.application_id:
@@ -506,7 +429,16 @@ class DiscordFake(FakePlatform):
     def _guild_commands(self, call: Call) -> Reply:
         if call.match[0] != self.application_id or call.match[1] != self.guild_id:
             raise refuse(403, 50001, "Missing Access")
-        return Reply([])
+        return Reply(self.guild_commands)
+
+    def _register(self, call: Call) -> Reply:
+        """https://docs.discord.com/developers/interactions/application-commands#bulk-overwrite-guild-application-commands"""
+        self._guild_commands(call)
+        body = self._body(call)
+        for command in body:
+            check_command(command)
+        self.guild_commands = [{"id": self._new_id(), **command} for command in body]
+        return Reply(self.guild_commands)
 
     def _account(self, id: str) -> dict[str, Any]:
         return next(person["user"] for person in self.members if person["user"]["id"] == id)

@@ -16,6 +16,9 @@ from math import ceil
 from typing import Any, ClassVar
 
 from tests.fakes.base import Call, FakePlatform, Posted, Refused, Reply
+from tests.fakes.mattermost_errors import app_error, bad_props, invalid, no_permission
+from tests.fakes.mattermost_people import MattermostPeople
+from tests.fakes.mattermost_rooms import MattermostRooms
 
 ID = re.compile(r"[a-z0-9]{26}\Z")
 MAX_MESSAGE = 16_383
@@ -32,8 +35,9 @@ _POST_KEYS = {"channel_id", "message", "root_id", "props", "pending_post_id"}
 _PATCH_KEYS = {"message", "props"}
 _PROP_KEYS = {"attachments", "from_bot", "im_nonce"}
 _ATTACHMENT_KEYS = {"fallback", "color", "pretext", "title", "title_link", "text", "fields", "actions"}
+_ATTACHMENT_KEYS |= {"image_url", "footer"}
 _FIELD_KEYS = {"title", "value", "short"}
-_ACTION_KEYS = {"id", "type", "name", "style", "integration"}
+_ACTION_KEYS = {"id", "type", "name", "style", "integration", "options", "data_source"}
 
 
 def make_id(name: str) -> str:
@@ -49,6 +53,9 @@ class FakeChannel:
     member: bool = True
     delete_at: int = 0
     team_id: str = ""
+    header: str = ""
+    creator_id: str = ""
+    members: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -93,30 +100,13 @@ class _Kept:
     deleted: bool = False
 
 
-def app_error(id: str, status: int, message: str = "refused") -> Refused:
-    body = {"id": id, "message": message, "detailed_error": "", "request_id": "r" * 26, "status_code": status}
-    return Refused(Reply(body, status))
-
-
-def no_permission() -> Refused:
-    return app_error("api.context.permissions.app_error", 403, "You do not have the appropriate permissions.")
-
-
-def _invalid(name: str) -> Refused:
-    return app_error("api.context.invalid_body_param.app_error", 400, f"Invalid or missing {name}.")
-
-
-def _bad_props(why: str) -> Refused:
-    return app_error("model.post.is_valid.props.app_error", 400, f"Invalid props: {why}")
-
-
 @dataclass
 class Team:
     id: str = field(default_factory=lambda: make_id("team"))
     name: str = "incidents"
 
 
-class MattermostFake(FakePlatform):
+class MattermostFake(MattermostPeople, MattermostRooms, FakePlatform):
     """One server with one team; any id of the right form is a channel, except `missing_channel`."""
 
     platform: ClassVar[str] = "mattermost"
@@ -131,6 +121,8 @@ class MattermostFake(FakePlatform):
         self.team = Team()
         self._routes_of_posts()
         self._routes_of_the_rest()
+        self._routes_of_people()
+        self._routes_of_rooms()
         self._rates = self.rates
         self.reset()
 
@@ -144,6 +136,7 @@ class MattermostFake(FakePlatform):
         self.tokens = {self.token}
         self.me = FakeUser(make_id("bot"), "incident-bot", "bot@example.com")
         self.users = [self.me, FakeUser(make_id("dana"), "dana", "dana@example.com")]
+        self.users.append(FakeUser(make_id("erin"), "erin", "erin@example.com"))
         self.channels_by_id: dict[str, FakeChannel] = {}
         self.commands = [FakeCommand()]
         self.may_list_commands = True
@@ -155,6 +148,8 @@ class MattermostFake(FakePlatform):
         self._kept: dict[str, _Kept] = {}
         self._nonces: dict[str, tuple[float, str]] = {}
         self._numbers = itertools.count(1)
+        self.reset_people()
+        self.reset_rooms()
         self.add_channel(make_id("townsquare"), "town-square")
 
     def _routes_of_posts(self) -> None:
@@ -228,11 +223,11 @@ class MattermostFake(FakePlatform):
     @staticmethod
     def _body(call: Call) -> Any:
         if call.headers.get("content-type") != "application/json":
-            raise _invalid("body")
+            raise invalid("body")
         try:
             return call.json
         except ValueError:
-            raise _invalid("body") from None
+            raise invalid("body") from None
 
     # Posts.
 
@@ -246,6 +241,7 @@ class MattermostFake(FakePlatform):
         root = self._check_root(post, channel)
         check_content(post, props=post.get("props", {}))
         posted = self._save(channel.id, post, root)
+        self.noticed(posted)
         return Reply(self._shown(posted), 201)
 
     def _save(self, channel: str, post: dict[str, Any], root: str) -> Posted:
@@ -277,13 +273,13 @@ class MattermostFake(FakePlatform):
     def _check_root(self, post: dict[str, Any], channel: FakeChannel) -> str:
         root = post.get("root_id", "")
         if not isinstance(root, str):
-            raise _invalid("post")
+            raise invalid("post")
         if not root:
             return ""
         kept = self._living(root)
         if kept is None or kept.root:
             raise app_error("api.post.create_post.root_id.app_error", 400)
-        if self.messages[root].channel != channel.id:
+        if self.message(root).channel != channel.id:
             raise app_error("api.post.create_post.channel_root_id.app_error", 400)
         return root
 
@@ -292,7 +288,7 @@ class MattermostFake(FakePlatform):
         patch = self._body(call)
         self._check_keys(patch, _PATCH_KEYS, "post")
         kept = self._living(found)
-        if kept is None:
+        if kept is None or found not in self.messages:
             raise no_permission()
         channel = self._known(self.messages[found].channel)
         if not channel.member:
@@ -310,13 +306,27 @@ class MattermostFake(FakePlatform):
         kept = self._living(found)
         if kept is None:
             raise app_error("app.post.get.app_error", 404)
-        if not self._known(self.messages[found].channel).member:
+        if not self._known(self.message(found).channel).member:
             raise no_permission()
-        return Reply(self._shown(self.messages[found]))
+        return Reply(self._shown(self.message(found)))
 
     def _living(self, post_id: str) -> _Kept | None:
         kept = self._kept.get(post_id)
-        return kept if kept and not kept.deleted and post_id in self.messages else None
+        return (
+            kept if kept and not kept.deleted and (post_id in self.messages or post_id in self.said) else None
+        )
+
+    def message(self, post_id: str) -> Posted:
+        """A message of the bot's or of a person's."""
+        return self.messages[post_id] if post_id in self.messages else self.said[post_id]
+
+    def _remember_post(self, post_id: str, root: str) -> None:
+        self._kept[post_id] = _Kept(at=int(time.time() * 1000), root=root)
+
+    @staticmethod
+    def check_post(post: dict[str, Any]) -> None:
+        """Raise Refused when the server would not take this as a post."""
+        check_content(post, props=post.get("props", {}))
 
     def _posts(self, call: Call) -> Reply:
         channel = self._readable(call.match[0])
@@ -338,7 +348,7 @@ class MattermostFake(FakePlatform):
             "create_at": kept.at,
             "update_at": kept.at,
             "delete_at": 0,
-            "user_id": self.me.id,
+            "user_id": posted.shown.get("user_id", self.me.id),
             "channel_id": posted.channel,
             "root_id": kept.root,
             "message": posted.shown.get("message", ""),
@@ -351,7 +361,7 @@ class MattermostFake(FakePlatform):
     @staticmethod
     def _check_keys(given: Any, known: set[str], what: str) -> None:
         if not isinstance(given, dict) or set(given) - known:
-            raise _invalid(what)
+            raise invalid(what)
 
     # Channels, people, commands.
 
@@ -388,7 +398,9 @@ class MattermostFake(FakePlatform):
         if team not in (self.team.name, self.team.id):
             raise app_error("app.team.get_by_name.missing.app_error", 404)
         for channel in self.channels_by_id.values():
-            if channel.name == name and not channel.delete_at:
+            if channel.name == name and (
+                not channel.delete_at or call.query.get("include_deleted") == "true"
+            ):
                 return Reply(_channel_body(channel))
         raise app_error("app.channel.get_by_name.missing.app_error", 404)
 
@@ -412,7 +424,7 @@ class MattermostFake(FakePlatform):
         pair = self._body(call)
         known = {user.id for user in self.users}
         if not isinstance(pair, list) or len(pair) != 2 or not set(pair) <= known or self.me.id not in pair:
-            raise _invalid("user_ids")
+            raise invalid("user_ids")
         other = next((one for one in pair if one != self.me.id), self.me.id)
         found = make_id("direct" + other)
         channel = self.channels_by_id.get(found) or self.add_channel(found, "__".join(pair), type="D")
@@ -443,7 +455,7 @@ class MattermostFake(FakePlatform):
 
     def _commands(self, call: Call) -> Reply:
         if call.query.get("team_id") != self.team.id or call.query.get("custom_only") != "true":
-            raise _invalid("team_id")
+            raise invalid("team_id")
         if not self.may_list_commands:
             raise no_permission()
         return Reply([{**command.__dict__, "team_id": self.team.id} for command in self.commands])
@@ -462,6 +474,8 @@ def _channel_body(channel: FakeChannel) -> dict[str, Any]:
         "type": channel.type,
         "team_id": channel.team_id if channel.type in "OP" else "",
         "delete_at": channel.delete_at,
+        "header": channel.header,
+        "creator_id": channel.creator_id,
     }
 
 
@@ -469,65 +483,82 @@ def check_content(post: dict[str, Any], *, props: Any) -> None:
     """Raise Refused when the server's rules do not take this message and these props."""
     message = post.get("message", "")
     if not isinstance(message, str) or not isinstance(props, dict):
-        raise _invalid("post")
+        raise invalid("post")
     if len(message) > MAX_MESSAGE:
         raise app_error("model.post.is_valid.message_length.app_error", 400)
     if len(json.dumps(props, ensure_ascii=False)) > MAX_PROPS:
         raise app_error("model.post.is_valid.props.app_error", 400)
     _check_props(props)
     if not message.strip() and not props.get("attachments"):
-        raise _invalid("post")
+        raise invalid("post")
 
 
 def _check_props(props: dict[str, Any]) -> None:
     if set(props) - _PROP_KEYS:
-        raise _bad_props("unknown key")
+        raise bad_props("unknown key")
     if props.get("from_bot", "true") != "true" or not isinstance(props.get("im_nonce", ""), str):
-        raise _bad_props("from_bot")
+        raise bad_props("from_bot")
     attachments = props.get("attachments", [])
     if not isinstance(attachments, list):
-        raise _bad_props("attachments")
+        raise bad_props("attachments")
     for attachment in attachments:
         _check_attachment(attachment)
 
 
 def _check_attachment(attachment: Any) -> None:
     if not isinstance(attachment, dict) or set(attachment) - _ATTACHMENT_KEYS:
-        raise _bad_props("attachment")
+        raise bad_props("attachment")
     texts = {key: attachment.get(key, "") for key in ("fallback", "pretext", "title", "title_link", "text")}
     if not all(isinstance(text, str) for text in texts.values()) or not texts["fallback"]:
-        raise _bad_props("a required text")
+        raise bad_props("a required text")
     if not _COLOUR.match(attachment.get("color", "")):
-        raise _bad_props("color")
+        raise bad_props("color")
     if texts["title_link"] and not (texts["title"] and _WEB.match(texts["title_link"])):
-        raise _bad_props("title_link")
+        raise bad_props("title_link")
     for entry in attachment.get("fields", []):
         _check_field(entry)
     ids = [_check_action(action) for action in attachment.get("actions", [])]
     if len(ids) != len(set(ids)):
-        raise _bad_props("two actions with one id")
-    if not any(attachment.get(key) for key in ("pretext", "title", "text", "fields", "actions")):
-        raise _bad_props("an empty attachment")
+        raise bad_props("two actions with one id")
+    if not any(attachment.get(key) for key in ("pretext", "title", "text", "fields", "actions", "image_url")):
+        raise bad_props("an empty attachment")
 
 
 def _check_field(entry: Any) -> None:
     if not isinstance(entry, dict) or set(entry) != _FIELD_KEYS:
-        raise _bad_props("field")
+        raise bad_props("field")
     right = isinstance(entry["title"], str) and isinstance(entry["value"], str)
     if not right or not entry["value"] or not isinstance(entry["short"], bool):
-        raise _bad_props("field")
+        raise bad_props("field")
 
 
 def _check_action(action: Any) -> str:
-    if not isinstance(action, dict) or set(action) - _ACTION_KEYS or action.get("type") != "button":
-        raise _bad_props("action")
+    if not isinstance(action, dict) or set(action) - _ACTION_KEYS:
+        raise bad_props("action")
     if not isinstance(action.get("id"), str) or not _ACTION_ID.match(action["id"]) or not action.get("name"):
-        raise _bad_props("action's id or name")
-    if action.get("style", "") not in _STYLES | {""}:
-        raise _bad_props("action's style")
+        raise bad_props("action's id or name")
+    {"button": _check_button, "select": _check_select}.get(action.get("type", ""), _no_type)(action)
     integration = action.get("integration")
     if not isinstance(integration, dict) or set(integration) != {"url", "context"}:
-        raise _bad_props("action must have integration settings")
+        raise bad_props("action must have integration settings")
     if not _WEB.match(integration["url"]) or not isinstance(integration["context"], dict):
-        raise _bad_props("action must have a valid integration URL")
+        raise bad_props("action must have a valid integration URL")
     return str(action["id"])
+
+
+def _no_type(_: dict[str, Any]) -> None:
+    raise bad_props("action's type")
+
+
+def _check_button(action: dict[str, Any]) -> None:
+    if action.get("style", "") not in _STYLES | {""} or "options" in action or "data_source" in action:
+        raise bad_props("button")
+
+
+def _check_select(action: dict[str, Any]) -> None:
+    options, source = action.get("options", []), action.get("data_source", "")
+    if "style" in action or bool(options) == bool(source) or source not in ("", "users", "channels"):
+        raise bad_props("select")
+    for option in options:
+        if set(option) != {"text", "value"} or not option["text"] or not option["value"]:
+            raise bad_props("option")

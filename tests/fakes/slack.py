@@ -5,13 +5,21 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 from tests.fakes.base import Call, FakePlatform, Posted, Refused, Reply
+from tests.fakes.slack_blocks import Invalid, check_blocks, need, only, texts
+from tests.fakes.slack_people import BOT, SlackPeople, error
 
-SCOPES: Final = ("chat:write", "commands", "app_mentions:read", "channels:read", "users:read")
+__all__ = ["SCOPES", "SlackFake", "texts"]
+
+SCOPES: Final = (
+    *("chat:write", "commands", "app_mentions:read", "channels:read", "users:read"),
+    *("channels:manage", "users:read.email", "channels:history", "reactions:read", "im:history"),
+)
+"""All that the bot can use; the first five it must have."""
+SECRET: Final = "0123456789abcdef0123456789abcdef"
 
 # Stated here again, from the pages that adapters/slack/limits.py names: a fake that took its limits from
 # the adapter would agree with the adapter's mistakes.
@@ -27,121 +35,7 @@ _TS = re.compile(r"\d{10}\.\d{6}\Z")
 _COLOUR = re.compile(r"(#?[0-9a-fA-F]{6}|good|warning|danger)\Z")
 
 
-class Invalid(Exception):
-    """A block breaks the rules of Block Kit; the text says which."""
-
-
-def need(condition: object, why: str) -> None:
-    if not condition:
-        raise Invalid(why)
-
-
-def only(block: dict[str, Any], *known: str) -> None:
-    need(isinstance(block, dict), "not an object")
-    unknown = block.keys() - {"type", *known}
-    need(not unknown, f"unknown properties {sorted(unknown)}")
-
-
-def text_object(value: Any, limit: int, *kinds: str) -> None:
-    only(value, "text", "emoji", "verbatim")
-    kind = value.get("type")
-    need(kind in kinds, f"text of type {kind}")
-    need("emoji" not in value or kind == "plain_text", "emoji is of plain_text only")
-    need("verbatim" not in value or kind == "mrkdwn", "verbatim is of mrkdwn only")
-    text = value.get("text")
-    need(isinstance(text, str) and text.strip(), "must be more than 0 characters")
-    need(len(text) <= limit, f"must be less than {limit + 1} characters")
-
-
-def identifier(value: dict[str, Any], name: str) -> None:
-    need(name not in value or 0 < len(value[name]) <= 255, f"{name} is empty or too long")
-
-
-def header(block: dict[str, Any]) -> None:
-    only(block, "text", "block_id")
-    text_object(block.get("text"), 150, "plain_text")
-
-
-def section(block: dict[str, Any]) -> None:
-    only(block, "text", "fields", "accessory", "block_id", "expand")
-    need("text" in block or block.get("fields"), "a section needs text or fields")
-    if "text" in block:
-        text_object(block["text"], 3000, "plain_text", "mrkdwn")
-    fields = block.get("fields", [])
-    need(len(fields) <= 10, "more than 10 fields")
-    for field in fields:
-        text_object(field, 2000, "plain_text", "mrkdwn")
-
-
-def context(block: dict[str, Any]) -> None:
-    only(block, "elements", "block_id")
-    need(1 <= len(block.get("elements", [])) <= 10, "1 to 10 elements")
-    for element in block["elements"]:
-        text_object(element, 2000, "plain_text", "mrkdwn")
-
-
-def button(element: dict[str, Any]) -> None:
-    only(element, "text", "action_id", "url", "value", "style", "confirm", "accessibility_label")
-    need(element.get("type") == "button", "an element that is no button")
-    text_object(element.get("text"), 75, "plain_text")
-    identifier(element, "action_id")
-    value = element.get("value", "v")
-    need(isinstance(value, str) and 0 < len(value) <= 2000, "value is empty or too long")
-    need(element.get("style", "primary") in ("primary", "danger"), "unknown style")
-    url = element.get("url", "https://example.com")
-    need(len(url) <= 3000 and urlsplit(url).scheme in ("http", "https") and " " not in url, "invalid url")
-
-
-def actions(block: dict[str, Any]) -> None:
-    only(block, "elements", "block_id")
-    elements = block.get("elements", [])
-    need(1 <= len(elements) <= 25, "1 to 25 elements")
-    for element in elements:
-        button(element)
-    ids = [element.get("action_id") for element in elements]
-    need(len(ids) == len(set(ids)), "action_id is not unique")
-
-
-def divider(block: dict[str, Any]) -> None:
-    only(block, "block_id")
-
-
-KINDS: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
-    "header": header,
-    "section": section,
-    "context": context,
-    "actions": actions,
-    "divider": divider,
-}
-
-
-def check_blocks(blocks: Any, most: int) -> None:
-    """Raise Invalid unless this is a list of blocks as Slack documents them."""
-    need(isinstance(blocks, list) and blocks, "no blocks")
-    need(len(blocks) <= most, f"more than {most} blocks")
-    for block in blocks:
-        need(isinstance(block, dict) and block.get("type") in KINDS, "unsupported block type")
-        identifier(block, "block_id")
-        KINDS[block["type"]](block)
-
-
-def texts(value: Any) -> Iterator[tuple[str, str]]:
-    """All text objects inside, in order: (type, text)."""
-    if isinstance(value, dict):
-        if value.get("type") in ("plain_text", "mrkdwn"):
-            yield value["type"], value["text"]
-        else:
-            yield from texts(list(value.values()))
-    elif isinstance(value, list):
-        for part in value:
-            yield from texts(part)
-
-
-def error(code: str, **more: object) -> Reply:
-    return Reply({"ok": False, "error": code, **more})
-
-
-class SlackFake(FakePlatform):
+class SlackFake(SlackPeople, FakePlatform):
     """`token` is the valid bot token, `scopes` what it may do; channels are opened as they are named."""
 
     platform: ClassVar[str] = "slack"
@@ -156,9 +50,11 @@ class SlackFake(FakePlatform):
         missing_channel: str = "C0MISSING",
         open_channels: bool = True,
         page_size: int = 200,
+        signing_secret: str = SECRET,
         **base: Any,
     ) -> None:
         super().__init__(**base)
+        self.signing_secret = signing_secret
         self.token = token
         self.revoked_tokens: dict[str, str] = {}
         """Tokens that are known and refused, with Slack's code (`token_revoked`)."""
@@ -171,6 +67,8 @@ class SlackFake(FakePlatform):
         self.users: list[dict[str, Any]] = []
         self._serial = itertools.count(1)
         self._last_second = 0
+        self.unfetchable: set[str] = set()
+        """Addresses of pictures that Slack cannot fetch."""
         self.add_channel("C0INCIDENTS", "incidents")
         self.add_channel("C0ARCHIVED", "archived", is_archived=True)
         self.add_channel("C0FOREIGN", "foreign", is_member=False)
@@ -181,6 +79,13 @@ class SlackFake(FakePlatform):
             ("auth.test", None, self._auth_test),
             ("chat.postMessage", "chat:write", self._post_message),
             ("chat.update", "chat:write", self._update),
+            ("chat.postEphemeral", "chat:write", self._post_ephemeral),
+            ("views.open", None, self._open_view),
+            ("conversations.create", "channels:manage", self._create),
+            ("conversations.setTopic", "channels:manage", self._set_topic),
+            ("conversations.invite", "channels:manage", self._invite),
+            ("conversations.archive", "channels:manage", self._archive),
+            ("conversations.rename", "channels:manage", self._rename),
             ("conversations.info", "channels:read", self._conversation_info),
             ("conversations.list", "channels:read", self._conversation_list),
             ("conversations.history", "channels:history", self._history),
@@ -190,6 +95,7 @@ class SlackFake(FakePlatform):
             ("users.list", "users:read", self._user_list),
         ):
             self.route("POST", rf"/{re.escape(name)}", self._guarded(scope, handler))
+        self.route("POST", r"/response/(\w+)", self._responded)
 
     def add_channel(
         self,
@@ -207,6 +113,7 @@ class SlackFake(FakePlatform):
             "is_member": is_member,
             "is_archived": is_archived,
             "is_private": private,
+            "creator": "U0DANA",
         }
 
     def add_user(self, id: str, name: str, real_name: str, email: str, *, deleted: bool = False) -> None:
@@ -247,7 +154,7 @@ class SlackFake(FakePlatform):
     @staticmethod
     def _arguments(call: Call) -> dict[str, Any]:
         kind = call.headers.get("content-type", "").partition(";")[0]
-        writes = call.path.startswith("/chat.")
+        writes = call.path.startswith(("/chat.", "/views."))
         if kind == "application/json" and writes:
             try:
                 arguments = call.json
@@ -277,12 +184,15 @@ class SlackFake(FakePlatform):
         channel = self._writable(arguments)
         nonce = self._checked(arguments)
         parent = arguments.get("thread_ts")
-        if parent is not None and self._known(channel["id"], parent) is None:
+        heard = (channel["id"], str(parent)) in self.conversations
+        if parent is not None and not heard and self._known(channel["id"], parent) is None:
             raise Refused(error("thread_not_found"))
         self.check_rate(channel["id"])
         ts = self._next_ts()
         payload = {key: value for key, value in arguments.items() if key != "method"}
-        self.keep(channel["id"], payload, id=ts, nonce=nonce, parent=parent)
+        posted = self.keep(channel["id"], payload, id=ts, nonce=nonce, parent=parent)
+        if heard or (channel["id"], "") in self.conversations:
+            self.show(None, posted, thread=parent)
         return Reply({"ok": True, "channel": channel["id"], "ts": ts, "message": {"ts": ts}})
 
     def _update(self, arguments: dict[str, Any]) -> Reply:
@@ -293,6 +203,16 @@ class SlackFake(FakePlatform):
             raise Refused(error("message_not_found"))
         self.change(ts, {key: value for key, value in arguments.items() if key != "method"})
         return Reply({"ok": True, "channel": channel["id"], "ts": ts, "text": arguments.get("text", "")})
+
+    def _post_ephemeral(self, arguments: dict[str, Any]) -> Reply:
+        channel = self._writable(arguments)
+        self._checked(arguments)
+        if not any(user["id"] == arguments.get("user") and not user["deleted"] for user in self.users):
+            raise Refused(error("user_not_in_channel"))
+        payload = {key: value for key, value in arguments.items() if key != "method"}
+        posted = self.aside(channel["id"], payload)
+        self.show(arguments["user"], posted, thread=arguments.get("thread_ts"))
+        return Reply({"ok": True, "message_ts": posted.id})
 
     def _writable(self, arguments: dict[str, Any]) -> dict[str, Any]:
         channel = self._channel(arguments)
@@ -315,7 +235,7 @@ class SlackFake(FakePlatform):
         """Refuse what Slack refuses in a message; the nonce in its metadata."""
         if not any(arguments.get(part) for part in ("text", "blocks", "attachments")):
             raise Refused(error("no_text"))
-        if len(arguments.get("text") or "") > MAX_TEXT[arguments["method"]]:
+        if len(arguments.get("text") or "") > MAX_TEXT.get(arguments.get("method", ""), 40_000):
             raise Refused(error("msg_too_long"))
         if arguments.get("parse", "none") not in ("none", "full"):
             raise Refused(error("invalid_arguments"))
@@ -327,6 +247,7 @@ class SlackFake(FakePlatform):
         if len(attachments) > 100:
             raise Refused(error("too_many_attachments"))
         try:
+            self._fetch_pictures(attachments)
             if arguments.get("blocks"):
                 check_blocks(arguments["blocks"], MAX_BLOCKS)
         except Invalid as invalid:
@@ -344,6 +265,13 @@ class SlackFake(FakePlatform):
         if sum(len(text) for _, text in texts(layout)) > MAX_ALL_BLOCKS:
             raise Refused(error("msg_blocks_too_long"))
 
+    def _fetch_pictures(self, attachments: list[Any]) -> None:
+        addresses = {block.get("image_url") for part in attachments for block in part.get("blocks") or []}
+        if addresses & self.unfetchable:
+            raise Refused(
+                error("invalid_attachments", response_metadata={"messages": ["downloading image failed"]})
+            )
+
     @staticmethod
     def _check_metadata(metadata: Any) -> str | None:
         if metadata is None:
@@ -357,12 +285,77 @@ class SlackFake(FakePlatform):
             raise Refused(error("metadata_too_large"))
         return payload.get("nonce")
 
+    # Rooms.
+
+    def _create(self, arguments: dict[str, Any]) -> Reply:
+        name = arguments.get("name", "")
+        if not re.fullmatch(r"[a-z0-9_-]{1,80}", name):
+            raise Refused(error("invalid_name_specials"))
+        if any(channel["name"] == name for channel in self.channels.values()):
+            raise Refused(error("name_taken"))
+        made = f"C0ROOM{next(self._serial)}"
+        self.add_channel(made, name)
+        self.channels[made] |= {"creator": BOT, "members": []}
+        return Reply({"ok": True, "channel": self.channels[made]})
+
+    def _open_channel(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        channel = self._channel(arguments)
+        if channel["is_archived"]:
+            raise Refused(error("is_archived"))
+        if not channel["is_member"]:
+            raise Refused(error("not_in_channel"))
+        return channel
+
+    def _set_topic(self, arguments: dict[str, Any]) -> Reply:
+        if len(arguments.get("topic", "")) > 250:
+            raise Refused(error("too_long"))
+        channel = self._open_channel(arguments)
+        channel["topic"] = arguments["topic"]
+        return Reply({"ok": True, "channel": channel})
+
+    def _invite(self, arguments: dict[str, Any]) -> Reply:
+        channel = self._open_channel(arguments)
+        members = channel.setdefault("members", [])
+        users = arguments.get("users", "").split(",")
+        if len(users) > 100:
+            raise Refused(error("too_many_users"))
+        errors = [
+            {"user": user, "ok": False, "error": why} for user in users if (why := self._shut(user, members))
+        ]
+        if errors and (arguments.get("force") != "true" or len(errors) == len(users)):
+            raise Refused(error(errors[0]["error"], errors=errors))
+        refused = {one["user"] for one in errors}
+        members += [user for user in users if user not in refused]
+        return Reply({"ok": True, "channel": channel} | ({"errors": errors} if errors else {}))
+
+    def _shut(self, user: str, members: list[str]) -> str:
+        known = {one["id"]: one for one in self.users}
+        if user == BOT:
+            return "cant_invite_self"
+        if user not in known or known[user]["deleted"]:
+            return "user_not_found"
+        return "already_in_channel" if user in members else ""
+
+    def _archive(self, arguments: dict[str, Any]) -> Reply:
+        channel = self._channel(arguments)
+        if channel["is_archived"]:
+            raise Refused(error("already_archived"))
+        if channel.get("kept"):
+            raise Refused(error("restricted_action"))
+        channel["is_archived"] = True
+        return Reply({"ok": True})
+
+    def _rename(self, arguments: dict[str, Any]) -> Reply:
+        channel = self._channel(arguments)
+        if any(other["name"] == arguments.get("name") for other in self.channels.values()):
+            raise Refused(error("name_taken"))
+        channel["name"] = arguments["name"]
+        return Reply({"ok": True, "channel": channel})
+
     # Reading.
 
     def _auth_test(self, _: dict[str, Any]) -> Reply:
-        return Reply(
-            {"ok": True, "team": "Fake", "team_id": self.team_id, "user_id": "U0BOT", "bot_id": "B0BOT"}
-        )
+        return Reply({"ok": True, "team": "Fake", "team_id": self.team_id, "user_id": BOT, "bot_id": "B0BOT"})
 
     def _conversation_info(self, arguments: dict[str, Any]) -> Reply:
         return Reply({"ok": True, "channel": self._channel(arguments)})

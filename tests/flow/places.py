@@ -75,11 +75,11 @@ class Place:
 
 
 @contextmanager
-def place(im: Im, platform: str, **changes: Any) -> Iterator[Place]:
-    """A platform with the provider `chat` that is connected to it, without the fake's rates."""
+def place(im: Im, platform: str, *, named: str = "chat", **changes: Any) -> Iterator[Place]:
+    """A platform with a provider (`chat`) that is connected to it, without the fake's rates."""
     with _SUBJECTS[platform]() as subject:
         assert subject.fake is not None
         subject.fake.rates = False
         found = Place(platform, subject, subject.fake)
-        im.add("chat", platform, **found.config(**changes))
+        im.add(named, platform, **found.config(**changes))
         yield found

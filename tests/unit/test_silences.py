@@ -213,6 +213,16 @@ def test_the_end_counts_from_the_start() -> None:
     assert earlier.starts_at == NOW
 
 
+def test_times_without_an_offset_are_of_the_zone() -> None:
+    body = {
+        "matchers": {"service": "x"},
+        "starts_at": "2026-01-05T12:00:00",
+        "ends_at": "2026-01-05T13:00:00",
+    }
+    made = planned(msgspec.convert(body, type=NewSilence), actor="dana", now=NOW, timezone=BERLIN)
+    assert (made.starts_at, made.ends_at) == (NOW + timedelta(hours=1), NOW + timedelta(hours=2))
+
+
 @pytest.mark.parametrize(
     ("matchers", "more", "field"),
     [

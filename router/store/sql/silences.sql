@@ -67,11 +67,16 @@ UPDATE silenced_events SET settled_at = NULL, outcome = NULL
 WHERE incident_id = ANY(%(incidents)s::uuid[]) AND outcome = 'over'
 
 -- name: due
-SELECT DISTINCT i.id::text AS incident_id, i.source, i.external_id
-FROM silenced_events e JOIN incidents i ON i.id = e.incident_id
-WHERE e.settled_at IS NULL AND e.withheld AND NOT e.silences && (
-    SELECT coalesce(array_agg(s.id), '{}') FROM silences s
-    WHERE s.expired_at IS NULL AND s.starts_at <= %(now)s AND s.ends_at > %(now)s)
+-- The worst first, of those the longest held back.
+SELECT i.id::text AS incident_id, i.source, i.external_id
+FROM (
+    SELECT incident_id, min(recorded_at) AS since FROM silenced_events
+    WHERE settled_at IS NULL AND withheld AND NOT silences && (
+        SELECT coalesce(array_agg(s.id), '{}') FROM silences s
+        WHERE s.expired_at IS NULL AND s.starts_at <= %(now)s AND s.ends_at > %(now)s)
+    GROUP BY incident_id) AS owed
+JOIN incidents i ON i.id = owed.incident_id
+ORDER BY i.severity, owed.since
 LIMIT %(limit)s
 
 -- name: held

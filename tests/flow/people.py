@@ -1,0 +1,100 @@
+"""People in chat, for flow tests: what they do arrives signed over real HTTP, and what they see is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, cast
+
+import httpx
+
+from tests.fakes.base import Posted
+from tests.fakes.speaking import Dialog, Shown, Signal, Speaking
+from tests.flow.places import PLATFORMS, Place, place
+from tests.flow.sandbox import SandboxPlace, sandbox_place
+from tests.flow.stage import Im, until
+
+ALL = ("slack", "teams")
+
+
+class Room:
+    """A platform with people in it."""
+
+    def __init__(self, im: Im, place: Place | SandboxPlace, provider: str) -> None:
+        self.im = im
+        self.place = place
+        self.provider = provider
+        self.fake = cast("Speaking", place.fake)
+        self.dana, self.erin = self.fake.people
+
+    def send(self, signal: Signal) -> httpx.Response:
+        """What the platform does: POST, and take the response."""
+        path = f"/chatops/{self.place.name}/{self.provider}"
+        answer = self.im.api.client.post(path, content=signal.body, headers=signal.headers)
+        self.fake.heard(signal, answer.status_code, dict(answer.headers), answer.content)
+        return answer
+
+    def _after(self, signal: Signal) -> Shown:
+        before = len(self.fake.answers)
+        assert self.send(signal).status_code == 200
+        until(lambda: len(self.fake.answers) > before)
+        return self.fake.answers[before]
+
+    def say(self, text: str, *, user: str = "", channel: str = "major", thread: str | None = None) -> Shown:
+        """`/im <text>`: what is answered."""
+        where = self.place.channel(channel)
+        return self._after(self.fake.command(user or self.dana, text, channel=where, thread=thread))
+
+    def mention(self, text: str, *, user: str = "", channel: str = "major") -> Shown:
+        """`@bot <text>`: what is answered."""
+        return self._after(self.fake.mention(user or self.dana, text, channel=self.place.channel(channel)))
+
+    def press(self, posted: Posted, label: str, *, user: str = "") -> Shown:
+        """Press a button: what is answered."""
+        return self._after(self.fake.press(user or self.dana, posted, label))
+
+    def choose(self, posted: Posted, menu: str, option: str, *, user: str = "") -> Shown:
+        """Choose from a menu: what is answered."""
+        return self._after(self.fake.choose(user or self.dana, posted, menu, option))
+
+    def form(self, signal: Signal) -> Dialog:
+        """The form that an input opens."""
+        before = len(self.fake.forms)
+        assert self.send(signal).status_code == 200
+        until(lambda: len(self.fake.forms) > before)
+        return self.fake.forms[before]
+
+    def fill(self, dialog: Dialog, *, user: str = "", **fields: str) -> Shown:
+        """Fill a form in: what is answered."""
+        return self._after(self.fake.submit(user or self.dana, dialog, **fields))
+
+    def announced(self, channel: str = "major") -> Posted:
+        """The one message that announces an incident there."""
+        (posted,) = self.place.announced(channel)
+        return posted
+
+    def text(self, posted: Posted) -> str:
+        """What it says now."""
+        return self.place.text(posted)
+
+
+@contextmanager
+def room(im: Im, platform: str, *, named: str = "", **changes: Any) -> Iterator[Room]:
+    """A platform with people, its provider named after it."""
+    name = named or f"my-{platform}"
+    callback = f"{im.settings.address}/chatops/mattermost/{name}"
+    more = {"callback_url": callback} if platform == "mattermost" else {}
+    opened = (
+        sandbox_place(im, name, **changes)
+        if platform == "sandbox"
+        else place(im, platform, named=name, **more, **changes)
+    )
+    with opened as found:
+        yield Room(im, found, name)
+
+
+@contextmanager
+def rooms(im: Im, *platforms: str) -> Iterator[dict[str, Room]]:
+    """Several platforms at once."""
+    with ExitStack() as stack:
+        yield {platform: stack.enter_context(room(im, platform)) for platform in platforms}
