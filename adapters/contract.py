@@ -342,7 +342,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     lease_seconds: float = 30.0
     """How long a worker may hold a delivery before its outcome counts as unknown."""
     app_file: Callable[[str, Any, str, frozenset[str]], AppFile] | None = None
-    """The app's manifest or package from the provider's name, its configuration, the address of its webhook
+    """The app's manifest or package from the provider's name, its configuration, this server's public address
     and optional features; ConfigError names an unknown feature, or a key that is missing."""
     listener: str = ""
     """The module whose `listen` (see adapters.inbound.Listen) hears what comes over a connection that the bot

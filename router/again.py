@@ -10,6 +10,7 @@ import msgspec
 
 from router import compose, ids
 from router.batch import EXPIRES_AFTER, URGENT, Delivery, base_priority, facts_of, mode, silenced, to_default
+from router.catalogue import Catalogue
 from router.events import Event, EventType, IncidentIn
 from router.incidents import Incident
 from router.muting import Silence
@@ -67,6 +68,7 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
     ended: tuple[Silence, ...]
     """The silences that held it back, the last to end last."""
     now: datetime
+    catalogue: Catalogue
 
 
 class Again(msgspec.Struct, frozen=True):
@@ -123,7 +125,9 @@ def _placed(held: Held, present: Present, rules: Current) -> tuple[list[_Place],
     """Where one event goes now, why, and the decision's row."""
     rule_set, engine = rules
     event = held.event(present.incident, present.now)
-    facts = msgspec.structs.replace(facts_of(event, present.incident), recent=present.recent)
+    facts = msgspec.structs.replace(
+        facts_of(event, present.incident, present.catalogue), recent=present.recent
+    )
     decision = decide(rule_set, engine.matching(facts), facts)
     context = Context(present.providers, present.incident, present.announced, present.rooms)
     priority = base_priority(event, present.incident)

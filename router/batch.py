@@ -11,6 +11,7 @@ import msgspec
 
 from adapters.contract import Message
 from router import compose, ids
+from router.catalogue import EMPTY, Catalogue
 from router.events import Event
 from router.incidents import OVER, Change, Incident, apply
 from router.lifecycle import asked
@@ -129,6 +130,8 @@ class Batch:
         rule_set: RuleSet,
         matcher: Matcher,
         providers: Mapping[str, Provider],
+        *,
+        catalogue: Catalogue = EMPTY,
     ) -> None:
         self.rule_set = rule_set
         self.steps: list[Step] = []
@@ -137,6 +140,7 @@ class Batch:
         self.decision_seconds: list[float] = []
         self._requests = requests
         self._known = known
+        self._catalogue = catalogue
         self._matcher = matcher
         self.providers = providers
         self._answers: list[list[tuple[Earlier, bool]] | Problem] = []
@@ -217,7 +221,7 @@ class Batch:
             step.event = asked(step.event, step.event.hand, known)
         step.change = apply(known, step.event, new_id=ids.new(), display_id=number)
         self._incidents[key] = step.change.after
-        step.facts = facts_of(step.event, step.change.after)
+        step.facts = facts_of(step.event, step.change.after, self._catalogue)
 
     # Counts.
 
@@ -342,13 +346,16 @@ def silenced(decision: Decision) -> bool:
     return any(not fired.notify and not fired.shadow for fired in decision.fired)
 
 
-def facts_of(event: Event, incident: Incident) -> Facts:
-    """What rules can ask about an event."""
+def facts_of(event: Event, incident: Incident, catalogue: Catalogue) -> Facts:
+    """What rules can ask about an event; a service goes by its catalogue name."""
+    service = catalogue.service(incident.service) or incident.service if incident.service else None
+    team = catalogue.team_of(service) if service else None
     return Facts(
         event=event.type,
         at=event.at,
         severity=incident.severity,
-        service=incident.service,
+        service=service,
+        team=team.name if team else None,
         status=incident.status,
         title=incident.title,
         description=incident.description,

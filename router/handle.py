@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from router import metrics
 from router.batch import Batch, Request, Result
 from router.callbacks import call_back
+from router.catalogue import Catalogue
 from router.lookup import look_up, look_up_counts, reserve_numbers
 from router.providers import Directory
 from router.rooms import follow_rooms
@@ -31,14 +32,19 @@ class Handled:
 
 
 async def handle(
-    requests: Sequence[Request], connection: Connection, rules: Current, directory: Directory
+    requests: Sequence[Request],
+    connection: Connection,
+    rules: Current,
+    directory: Directory,
+    *,
+    catalogue: Catalogue,
 ) -> Handled:
     """Handle the requests of a group in one transaction; each has its own result, or its own Problem."""
     rule_set, engine = rules
     # In a pipeline BEGIN travels with the look-up, and the write with COMMIT: two round trips in all.
     async with connection.pipeline(), connection.transaction():
         known = await look_up(connection, requests, directory, rule_set)
-        batch = Batch(requests, known, rule_set, engine, directory.providers)
+        batch = Batch(requests, known, rule_set, engine, directory.providers, catalogue=catalogue)
         await reserve_numbers(connection, batch)
         batch.apply()
         await look_up_counts(connection, batch)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import psycopg
@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from router import metrics
 from router.batch import Request, Result
+from router.catalogue import EMPTY, Catalogue
 from router.events import Event
 from router.handle import handle
 from router.problems import Invalid, Problem, Unavailable
@@ -53,11 +54,19 @@ Group = Sequence[tuple[Request, Answer]]
 class Ingest:
     """See the module. One for each process; `run` is its background task."""
 
-    def __init__(self, database_url: str, live: LiveRules, directory: Directory, waker: Waker) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        live: LiveRules,
+        directory: Directory,
+        waker: Waker,
+        catalogue: Callable[[], Catalogue] = lambda: EMPTY,
+    ) -> None:
         self._database_url = database_url
         self._live = live
         self._directory = directory
         self._waker = waker
+        self._catalogue = catalogue
         self._waiting: deque[tuple[Request, Answer]] = deque()
         self._arrived = asyncio.Event()
         self._connections: dict[int, Connection] = {}
@@ -140,7 +149,8 @@ class Ingest:
         connection = await self._connected(lane)
         rules = self._live.current  # once: what is kept is what decides
         await self._keep_rule_set(connection, rules[0])
-        handled = await handle([request for request, _ in group], connection, rules, self._directory)
+        requests = [request for request, _ in group]
+        handled = await handle(requests, connection, rules, self._directory, catalogue=self._catalogue())
         for (request, answer), result in zip(group, handled.results, strict=True):
             _count(request, result)
             if answer.done():

@@ -21,6 +21,7 @@ from psycopg.types.json import Jsonb
 from router import ids
 from router.again import Again, Held, Present, decided_again
 from router.batch import facts_of
+from router.catalogue import EMPTY, Catalogue
 from router.incidents import OVER, Incident
 from router.muting import Silence, covering, decode_active
 from router.problems import Unavailable
@@ -54,6 +55,7 @@ class Grounds(msgspec.Struct, frozen=True):
     rules: Current
     directory: Directory
     now: datetime
+    catalogue: Catalogue = EMPTY
 
 
 async def due(store: Store, now: datetime) -> list[Due]:
@@ -91,7 +93,7 @@ async def settle_one(store: Store, owed: Due, grounds: Grounds) -> frozenset[str
         if incident.status in OVER:
             await _settled(connection, held, "over", grounds.now)
             return frozenset()
-        if await _still_silenced(connection, held, incident, grounds.now):
+        if await _still_silenced(connection, held, incident, grounds):
             return frozenset()
         present = await _present(connection, held, incident, grounds)
         again = decided_again(held, present, grounds.rules)
@@ -118,6 +120,7 @@ async def _present(
         recent=await _recent(connection, held, incident, grounds),
         ended=await _ended(connection, held),
         now=grounds.now,
+        catalogue=grounds.catalogue,
     )
 
 
@@ -136,13 +139,13 @@ async def _incident(connection: Connection, owed: Due) -> Incident:
 
 
 async def _still_silenced(
-    connection: Connection, held: Sequence[Held], incident: Incident, now: datetime
+    connection: Connection, held: Sequence[Held], incident: Incident, grounds: Grounds
 ) -> bool:
     """Whether another silence covers the incident by now; then that one's end owes what this one's did."""
     cursor = await connection.execute(statement("silences.active"))
     active = decode_active(await cursor.fetchone())
-    facts = facts_of(held[-1].event(incident, now), incident)
-    others = covering(active, facts, incident.display_id, now)
+    facts = facts_of(held[-1].event(incident, grounds.now), incident, grounds.catalogue)
+    others = covering(active, facts, incident.display_id, grounds.now)
     if others:
         await connection.execute(
             statement("silences.pass_on"),
@@ -180,7 +183,9 @@ async def _recent(
     wanted = {
         count.name: (count, key)
         for each in held
-        for count, key in looked_up(rule_set, facts_of(each.event(incident, now), incident))
+        for count, key in looked_up(
+            rule_set, facts_of(each.event(incident, now), incident, grounds.catalogue)
+        )
     }
     if not wanted:
         return {}

@@ -84,7 +84,7 @@ def _wanted(step: Step, batch: Batch) -> dict[str, Any] | None:
     fired = step.decision.fired if step.decision else ()
     asks = any(n.to == ROOM for each in fired if not each.shadow for n in each.notify)
     incident = step.change.after
-    if not asks or incident.status in OVER:
+    if not asks or step.silences or incident.status in OVER:
         return None
     providers = [provider.name for provider in batch.providers.values() if provider.notifies]
     name = room_name(incident.display_id)

@@ -26,6 +26,8 @@ EVENTS: Final = (
     "chat.interaction",
     "chat.mention",
 )
+ROOM: Final = "war_room"
+"""The target that opens an incident's own channel."""
 SEVERITIES: Final = ("SEV-1", "SEV-2", "SEV-3", "SEV-4")
 """Worst first."""
 STATUSES: Final = ("open", "acknowledged", "resolved", "closed")
@@ -132,6 +134,11 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The place of each route id in `routes`."""
     watching: tuple[tuple[Route, tuple[Count, ...]], ...]
     """The routes that use recent.*, with the counts each looks at."""
+
+    @property
+    def opens_rooms(self) -> bool:
+        """Whether any route names war rooms."""
+        return any(notify.to == ROOM for route in self.routes for notify in route.notify)
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -22,12 +22,12 @@ TARGETS: Final = (
     "team_channels",
     "default",
     "archive",
+    "war_room",
 )
 MAX_WITHIN: Final = 30 * 86_400
 _TARGETS_LATER: Final[Mapping[str, str]] = {
     "assignee": "a message to whoever the incident is assigned to",
     "on_call": "a message to whoever is on call",
-    "war_room": "a channel for the incident alone",
 }
 _LATER: Final[Mapping[str, str]] = {
     "inhibit": "one incident silencing others",

@@ -11,7 +11,8 @@ from typing import Final
 import psycopg
 import structlog
 
-from router.bootstrap import Parts
+from router.bootstrap import Parts, live_rules
+from router.catalogue import EMPTY, Catalogue
 from router.oncall import Roster
 from router.problems import Problem
 from router.redecide import Grounds, due, settle
@@ -48,8 +49,14 @@ class Windows:
 class Ends:
     """Decides again what silences held back. The rules are loaded when that is first owed."""
 
-    def __init__(self, parts: Parts, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        catalogue: Callable[[], Catalogue] = lambda: EMPTY,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._parts = parts
+        self._catalogue = catalogue
         self._clock = clock
         self._live: LiveRules | None = None
         self._not_before = 0.0
@@ -63,7 +70,8 @@ class Ends:
         live = await self._rules()
         if live is None:
             return
-        lanes = await settle(self._parts.store, owed, Grounds(live.current, self._parts.directory, now))
+        grounds = Grounds(live.current, self._parts.directory, now, self._catalogue())
+        lanes = await settle(self._parts.store, owed, grounds)
         _log.info("silences_ended", incidents=len(owed))
         if lanes:
             await self._parts.waker.wake()
@@ -74,7 +82,7 @@ class Ends:
             return None
         try:
             if self._live is None:
-                self._live = await self._loaded()
+                self._live = await live_rules(self._parts.settings, self._parts.store)
             await asyncio.to_thread(self._live.refresh)
         except (RuleFilesError, OSError) as error:
             _log.error(
@@ -84,22 +92,12 @@ class Ends:
             return None
         return self._live
 
-    async def _loaded(self) -> LiveRules:
-        settings = self._parts.settings
-        last = await self._parts.store.row("ingest.last_rule_set")
-        return await asyncio.to_thread(
-            LiveRules,
-            settings.rules_dir,
-            default_timezone=settings.timezone,
-            last_good=last["sources"] if last else None,
-        )
-
 
 class Silences:
     """Both, as the ticker has them."""
 
     def __init__(self, parts: Parts, roster: Roster, clock: Callable[[], float] = time.monotonic) -> None:
-        self._ends = Ends(parts, clock)
+        self._ends = Ends(parts, lambda: roster.live.current, clock)
         self._windows = Windows(parts, roster)
         self._clock = clock
         self._next = float("-inf")

@@ -23,6 +23,31 @@ MAX_BUTTON_TEXT: Final = 75
 MAX_BUTTON_VALUE: Final = 2000
 MAX_BUTTON_URL: Final = 3000
 MAX_ACTION_ID: Final = 255
+# https://docs.slack.dev/reference/block-kit/block-elements/select-menu-element
+MAX_PLACEHOLDER: Final = 150
+MAX_OPTIONS: Final = 100
+# https://docs.slack.dev/reference/block-kit/composition-objects/option-object
+MAX_OPTION_TEXT: Final = 75
+MAX_OPTION_VALUE: Final = 150
+# https://docs.slack.dev/reference/block-kit/blocks/image-block
+MAX_IMAGE_URL: Final = 3000
+MAX_ALT: Final = 2000
+
+# https://docs.slack.dev/reference/views/modal-views
+MAX_VIEW_TITLE: Final = 24
+MAX_VIEW_SUBMIT: Final = 24
+MAX_PRIVATE_METADATA: Final = 3000
+MAX_CALLBACK_ID: Final = 255
+# https://docs.slack.dev/reference/block-kit/blocks/input-block
+MAX_INPUT_LABEL: Final = 2000
+MAX_INPUT_HINT: Final = 2000
+# https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
+MAX_INPUT: Final = 3000
+
+# https://docs.slack.dev/reference/methods/conversations.invite : "Up to 100 users may be listed."
+MAX_INVITED: Final = 100
+# https://docs.slack.dev/reference/methods/conversations.setTopic  (too_long)
+MAX_TOPIC: Final = 250
 
 # https://docs.slack.dev/reference/methods/chat.update  (msg_too_long; chat.postMessage allows more)
 MAX_TEXT: Final = 4000

@@ -12,6 +12,9 @@ from adapters.contract import Message
 
 # https://docs.slack.dev/messaging/formatting-message-text#escaping : exactly these three are entities.
 _ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_CHARACTERS: Final = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
+_ENTITY: Final = re.compile("|".join(_CHARACTERS))
+_MENTIONED: Final = re.compile(r"[UWS][A-Z0-9]{1,40}\Z")
 _SPECIAL: Final = re.compile(r"[&<>]")
 
 # Slack has no escape for * _ ~ ` and :emoji:. The fallback of a date that cannot be formatted is always
@@ -43,6 +46,36 @@ _IN_LABEL: Final = str.maketrans(
 _LONGEST_VALUE: Final = 300
 _LONGEST_MARKUP: Final = 3100
 """A link with the longest address; what looks open for longer is a `<` that a template means as text."""
+
+
+def mention(id: str) -> str:
+    """Names a person (`U…`, `W…`) or a user group (`S…`) so that they are notified; empty for another id."""
+    if not _MENTIONED.match(id):
+        return ""
+    return f"<!subteam^{id}>" if id.startswith("S") else f"<@{id}>"
+
+
+def typed(text: str) -> str:
+    """What somebody typed, out of the markup in which Slack brings it; mentions of people stay `<@id>`.
+
+    https://docs.slack.dev/messaging/formatting-message-text#parsing
+    """
+    plainer = _LINK.sub(_as_typed, text.replace("\x00", "�"))
+    return _ENTITY.sub(lambda entity: _CHARACTERS[entity.group()], plainer)
+
+
+def _as_typed(markup: re.Match[str]) -> str:
+    target, _, label = markup.group()[1:-1].partition("|")
+    match target[:1]:
+        case "@":
+            return f"<{target}>"
+        case "#":
+            return f"#{label or target[1:]}"
+        case "!":
+            return label or f"@{target[1:]}"
+        case _:
+            # Slack makes links of addresses that are typed, with what was typed as the label.
+            return f"{label} ({target})" if label and label not in target else label or target
 
 
 def plain(text: str) -> str:

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from adapters import look
-from adapters.contract import Action, IncidentCard, Message
-from adapters.slack import limits
-from adapters.slack.markup import cut, fill, fit, pieces
+from adapters.contract import IncidentCard, Message, Picture
+from adapters.slack import controls, limits
+from adapters.slack.blocks import Actions, Block, Context, Header, Image, Mrkdwn, Plain, Section
+from adapters.slack.markup import cut, fill, fit, mention, pieces
 
 # How the text budget of a message (limits.MAX_ALL_BLOCKS) is shared out. Description and text, which may
 # be long, get what the others leave.
@@ -30,62 +30,12 @@ STEP: Final = 200
 STEPS: Final = 1200
 FACTS: Final = 15
 FALLBACK: Final = 500
+MENTIONS: Final = 50
+ALT: Final = 300
 TEMPLATE_VALUE: Final = 1500
 ROWS_IN_SECTION: Final = limits.MAX_FIELDS // 2
 
 NOTHING: Final = "–"
-
-
-class Plain(msgspec.Struct, frozen=True, tag_field="type", tag="plain_text"):
-    """A text that Slack shows as it is; with `emoji` off, `:names:` stay names."""
-
-    text: str
-    emoji: bool = False
-
-
-class Mrkdwn(msgspec.Struct, frozen=True, tag_field="type", tag="mrkdwn"):
-    """A text in Slack's markup; `verbatim` keeps Slack from making links of what looks like one."""
-
-    text: str
-    verbatim: bool = True
-
-
-class Header(msgspec.Struct, frozen=True, tag_field="type", tag="header"):
-    """A line in large letters."""
-
-    text: Plain
-
-
-class Section(msgspec.Struct, frozen=True, tag_field="type", tag="section"):
-    """A paragraph, or fields that Slack sets in two columns."""
-
-    text: Plain | Mrkdwn | UnsetType = UNSET
-    fields: tuple[Plain | Mrkdwn, ...] | UnsetType = UNSET
-
-
-class Context(msgspec.Struct, frozen=True, tag_field="type", tag="context"):
-    """A line in small letters."""
-
-    elements: tuple[Plain, ...]
-
-
-class Button(msgspec.Struct, frozen=True, tag_field="type", tag="button"):
-    """A button; with a `url` it also opens that page."""
-
-    text: Plain
-    action_id: str
-    value: str | UnsetType = UNSET
-    url: str | UnsetType = UNSET
-    style: Literal["primary", "danger"] | UnsetType = UNSET
-
-
-class Actions(msgspec.Struct, frozen=True, tag_field="type", tag="actions"):
-    """A row of buttons."""
-
-    elements: tuple[Button, ...]
-
-
-Block = Header | Section | Context | Actions
 
 
 class Attachment(msgspec.Struct, frozen=True):
@@ -111,11 +61,11 @@ class Payload(msgspec.Struct, frozen=True):
 
 def render(message: Message) -> Payload:
     """The message as Slack is given it, without a channel; deterministic and within every limit."""
-    top = _template_top(message) if message.template else _top(message)
-    buttons = _actions(message.actions)
-    room = limits.MAX_ALL_BLOCKS - _length((*top, *buttons))
+    top = (*_mentions(message), *(_template_top(message) if message.template else _top(message)))
+    after = (*_picture(message.picture), *controls.rows(message.actions, message.menus))
+    room = limits.MAX_ALL_BLOCKS - _length((*top, *after))
     body = _template_body(message, room) if message.template else _body(message, room)
-    below = (*body, *buttons)
+    below = (*body, *after)
     bar = (Attachment(color=look.colour(message), blocks=below),) if below else ()
     return Payload(text=_fallback(message), blocks=top, attachments=bar)
 
@@ -135,6 +85,19 @@ def _name(incident: IncidentCard) -> str:
 def _fallback(message: Message) -> str:
     detail = _name(message.incident) if message.incident else _line(message.text[:FALLBACK])
     return fit(" · ".join(part for part in (_headline(message), detail) if part), FALLBACK)
+
+
+def _mentions(message: Message) -> tuple[Block, ...]:
+    """On top of the coloured bar: a mention inside an attachment notifies nobody."""
+    named = [shown for person in message.mentions[:MENTIONS] if (shown := mention(person))]
+    return (Section(Mrkdwn(" ".join(named))),) if named else ()
+
+
+def _picture(picture: Picture | None) -> tuple[Block, ...]:
+    url = look.link(picture.url, limits.MAX_IMAGE_URL) if picture else None
+    if picture is None or url is None:
+        return ()
+    return (Image(image_url=url, alt_text=fit(_line(picture.alt), ALT) or NOTHING),)
 
 
 def _top(message: Message) -> tuple[Block, ...]:
@@ -188,11 +151,6 @@ def _label(label: str) -> Mrkdwn:
     return Mrkdwn(f"*{fit(_line(label), LABEL) or NOTHING}*")
 
 
-@lru_cache(maxsize=256)
-def _caption(label: str) -> str:
-    return fit(_line(label), limits.MAX_BUTTON_TEXT)
-
-
 def _incident_rows(incident: IncidentCard) -> Iterable[Row]:
     return (_row(label, value) for label, value in look.facts(incident))
 
@@ -243,22 +201,6 @@ def _steps(steps: Sequence[str]) -> tuple[Block, ...]:
     return (Section(Plain(text.rstrip())),) if steps else ()
 
 
-def _actions(actions: Sequence[Action]) -> tuple[Block, ...]:
-    buttons = tuple(_button(action) for action in actions[: limits.MAX_ACTIONS])
-    return (Actions(buttons),) if buttons else ()
-
-
-def _button(action: Action) -> Button:
-    return Button(
-        text=Plain(_caption(action.label) or action.id),
-        action_id=f"im.{action.id}",
-        value=action.value[: limits.MAX_BUTTON_VALUE] or UNSET,
-        # One address that Slack does not take, and the whole message is refused.
-        url=look.link(action.url, limits.MAX_BUTTON_URL) or UNSET,
-        style=UNSET if action.style == "default" else action.style,
-    )
-
-
 def _length(blocks: Sequence[Block]) -> int:
     return sum(len(text) for block in blocks for text in _texts(block))
 
@@ -272,5 +214,7 @@ def _texts(block: Block) -> Iterable[str]:
             yield from (field.text for field in fields or ())
         case Context(elements=elements):
             yield from (element.text for element in elements)
-        case Actions(elements=buttons):
-            yield from (button.text.text for button in buttons)
+        case Image(alt_text=alt):
+            yield alt
+        case Actions():
+            yield from controls.texts(block)

@@ -24,6 +24,7 @@ from typing import Final
 import msgspec
 
 from adapters.contract import (
+    AppFile,
     Channel,
     Check,
     DeliveryError,
@@ -181,6 +182,12 @@ def _with(activity: Activity, data: MessageData, *, reply_to: str | None = None)
     return msgspec.structs.replace(activity, channel_data=data, reply_to_id=reply_to)
 
 
+def _app_file(name: str, config: TeamsConfig, url: str, features: frozenset[str]) -> AppFile:
+    from adapters.teams.package import app_file  # noqa: PLC0415  Pillow, which workers do without
+
+    return app_file(name, config, url, features)
+
+
 PLATFORM: Final = Platform(
     name="teams",
     title="Microsoft Teams",
@@ -188,5 +195,6 @@ PLATFORM: Final = Platform(
     build=lambda config, resources: Teams(config, resources.http),
     render=render,
     limits=limits.LIMITS,
+    app_file=_app_file,
     lease_seconds=60.0,  # a token, a message, and both once more after a 401, at 10 s each; and some rest
 )

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 
 from adapters import look
 from adapters.config import ConfigError
+from adapters.contract import AppFile
 from adapters.teams.config import TeamsConfig
 
 VERSION: Final = "1.19"
@@ -42,6 +43,13 @@ COMMANDS: Final = (
 )
 _EPOCH: Final = (2026, 1, 1, 0, 0, 0)
 """One date for all files: the same configuration gives the same bytes."""
+
+
+def app_file(name: str, config: TeamsConfig, url: str, features: frozenset[str]) -> AppFile:
+    """The package, to be uploaded; ConfigError with the mend."""
+    if features:
+        raise ConfigError("features", "a Teams package has none to choose; leave them out")
+    return AppFile(name=f"{name}.zip", media_type="application/zip", content=package(name, config, url))
 
 
 def package(name: str, config: TeamsConfig, url: str) -> bytes:

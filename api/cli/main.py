@@ -34,6 +34,7 @@ COMMANDS: Final = (
     Entry("timeline", "api.cli.incidents:timeline", _WORK, "What happened, and who did it."),
     Entry("oncall", "api.cli.oncall:oncall", _WORK, "Who is on call, and until when."),
     Entry("catalogue", "api.cli.oncall:catalogue", _WORK, "Teams and services: check and show them."),
+    Entry("silences", "api.cli.silences:silences", _WORK, "Mute incidents for a while, and say so."),
     Entry("rules", "api.cli.rules:rules", _WORK, "Routing rules: check, show, explain, reload them."),
     Entry("deliveries", "api.cli.deliveries:deliveries", _WORK, "Receipts: what was sent where, or why not."),
     Entry("doctor", "api.cli.doctor:doctor", _ADMIN, "What is wrong with this installation, and the mend."),

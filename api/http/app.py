@@ -23,6 +23,7 @@ from api.http import (
     providers,
     reads,
     rehearsals,
+    silences,
     users,
     webhooks,
 )
@@ -43,6 +44,7 @@ def create_app(context: Context) -> Litestar:
         incidents.ROUTER,
         users.ROUTER,
         catalogue.ROUTER,
+        silences.ROUTER,
         rehearsals.ROUTER,
         ops.ROUTER,
         webhooks.ROUTER,

@@ -15,7 +15,7 @@ from litestar.datastructures import State
 
 from router import metrics
 from router.access import Principal
-from router.bootstrap import Parts, parts
+from router.bootstrap import Parts, live_rules, parts
 from router.calendars import Calendars
 from router.catalogue import LiveCatalogue
 from router.chat import Desk, World
@@ -26,7 +26,6 @@ from router.oncall import Roster
 from router.people import People
 from router.policy import Policy
 from router.settings import Settings
-from router.store import Store
 from rules.live import LiveRules
 
 _LAST_COMMIT_SECONDS: Final = 5.0
@@ -68,9 +67,11 @@ async def context(settings: Settings) -> AsyncIterator[Context]:
     Raises RuleFilesError, PolicyError and CommandsError.
     """
     async with parts(settings) as built:
-        live = await _rules(settings, built.store)
-        ingest = Ingest(settings.database_url, live, built.directory, built.waker)
-        world = await _world(settings, built, live, ingest)
+        live = await live_rules(settings, built.store)
+        catalogue = LiveCatalogue(settings.catalogue, default_timezone=settings.timezone)
+        roster = Roster(catalogue, Calendars(built.http, now))
+        ingest = Ingest(settings.database_url, live, built.directory, built.waker, lambda: catalogue.current)
+        world = await _world(built, live, ingest, roster)
         desk = Desk(world)
         committing = asyncio.create_task(ingest.run())
         beside = [asyncio.create_task(each) for each in (_follow_rules(live), world.roster.run(), desk.run())]
@@ -85,31 +86,19 @@ async def context(settings: Settings) -> AsyncIterator[Context]:
             await asyncio.wait([committing, *beside], timeout=_LAST_COMMIT_SECONDS)
 
 
-async def _world(settings: Settings, built: Parts, live: LiveRules, ingest: Ingest) -> World:
+async def _world(built: Parts, live: LiveRules, ingest: Ingest, roster: Roster) -> World:
     """What chat works with. The files are read beside the loop, which is not running anything yet."""
-    commands = await asyncio.to_thread(commands_of, settings.commands_dir)
+    commands = await asyncio.to_thread(commands_of, built.settings.commands_dir)
     custom = (*commands.all, *commands.buttons)
-    catalogue = LiveCatalogue(settings.catalogue, default_timezone=settings.timezone)
     return World(
         parts=built,
         live=live,
         submit=ingest.submit,
         people=People(built.store),
-        policy=await asyncio.to_thread(Policy.load, settings.access_dir, custom=custom),
-        roster=Roster(catalogue, Calendars(built.http, now)),
+        policy=await asyncio.to_thread(Policy.load, built.settings.access_dir, custom=custom),
+        roster=roster,
         commands=commands,
         clock=now,
-    )
-
-
-async def _rules(settings: Settings, store: Store) -> LiveRules:
-    """The rules in force; those of the last run where the files have become bad since."""
-    last = await store.row("ingest.last_rule_set")
-    return await asyncio.to_thread(
-        LiveRules,
-        settings.rules_dir,
-        default_timezone=settings.timezone,
-        last_good=last["sources"] if last else None,
     )
 
 

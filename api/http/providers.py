@@ -135,9 +135,8 @@ async def show_manifest(
     if not base.startswith("https://"):
         raise Invalid.at("url", "set IM_PUBLIC_URL to this server's public https address, or give --url")
     wanted = frozenset(each.strip() for each in features.split(",") if each.strip())
-    address = f"{base}/chatops/{platform.name}/{name}"
     try:
-        made = platform.app_file(name, provider.config, address, wanted)
+        made = platform.app_file(name, provider.config, base, wanted)
     except ConfigError as error:
         raise Invalid.at(error.field, error.detail) from None
     return AppFile(made.name, made.media_type, base64.b64encode(made.content).decode())

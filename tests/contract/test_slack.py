@@ -48,7 +48,8 @@ NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 async def slack(**fake: Any) -> AsyncIterator[tuple[SlackFake, Slack]]:
     """A fake without rate windows and an adapter for it; `config_…` changes the configuration."""
     changes = {name.removeprefix("config_"): fake.pop(name) for name in [*fake] if name.startswith("config_")}
-    with SlackFake(**{"rates": False, "scopes": SCOPES} | fake) as server:
+    chosen: dict[str, Any] = {"rates": False, "scopes": SCOPES} | fake
+    with SlackFake(**chosen) as server:
         config = SlackConfig(
             bot_token=server.token,
             signing_secret="0" * 32,

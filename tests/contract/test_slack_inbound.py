@@ -162,7 +162,7 @@ def test_the_adapter_has_the_abilities_and_the_fake_can_speak() -> None:
     assert isinstance(adapter, Rooms)
     with SlackFake() as fake:
         speaking: Speaking = fake
-        assert speaking.answers == speaking.forms == []
+        assert (speaking.answers, speaking.forms) == ([], [])
 
 
 # What people do.
@@ -476,7 +476,11 @@ def example(**changes: Any) -> Incoming:
         "x-slack-request-timestamp": str(EXAMPLE_AT),
         "x-slack-signature": EXAMPLE_SIGNATURE,
     }
-    given = {"headers": headers, "body": EXAMPLE_BODY, "received_at": datetime.fromtimestamp(EXAMPLE_AT, UTC)}
+    given: dict[str, Any] = {
+        "headers": headers,
+        "body": EXAMPLE_BODY,
+        "received_at": datetime.fromtimestamp(EXAMPLE_AT, UTC),
+    }
     return Incoming(**(given | changes))
 
 

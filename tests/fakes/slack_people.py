@@ -234,7 +234,7 @@ class SlackPeople:
             raise Refused(error("exchanged_trigger_id"))
         if self.clock() - made > TRIGGER_SECONDS:
             raise Refused(error("expired_trigger_id"))
-        view = arguments.get("view")
+        view: Any = arguments.get("view")
         try:
             check_view(view)
         except Invalid as invalid:
