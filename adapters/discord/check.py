@@ -1,13 +1,21 @@
-"""The four lines of a connection test, each decided from what Discord answered."""
+"""The lines of a connection test, decided from what Discord answered: four, and one a feature that is off."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from adapters.contract import Check, DeliveryError, Reason
-from adapters.discord.api import Api
+from adapters.discord.api import Api, Application
 from adapters.discord.config import DiscordConfig
-from adapters.discord.permissions import TAKES_MESSAGES, GuildChannel, Standing, missing
+from adapters.discord.permissions import (
+    MANAGE_CHANNELS,
+    MANAGE_ROLES,
+    TAKES_MESSAGES,
+    GuildChannel,
+    Standing,
+    missing,
+)
 
 _MENDS: Final = {
     Reason.UNAUTHORIZED: "Copy a new token: Discord Developer Portal, Bot, Reset Token",
@@ -16,6 +24,13 @@ _MENDS: Final = {
     Reason.CHANNEL_NOT_FOUND: "Copy the id with Developer Mode switched on, and let the bot see the channel",
     Reason.RATE_LIMITED: "Wait a little and test again",
 }
+_FEATURES: Final = (
+    (MANAGE_CHANNELS, "Manage Channels", "War rooms are"),
+    (MANAGE_ROLES, "Manage Roles", "Invitations to hidden war rooms and locking closed ones are"),
+)
+_ENDPOINT: Final = (
+    "Set it in the Developer Portal, General Information, to https://<your host>/chatops/discord/<provider>"
+)
 _LATER: Final = "Check the network and api_base, or test again later"
 
 
@@ -27,7 +42,26 @@ async def check(api: Api, config: DiscordConfig) -> tuple[Check, ...]:
         return (_failed("connection", error), *_not_checked())
     connected = Check(name="connection", ok=True, text="Connected to Discord server")
     channel, accessible = await _default_channel(api, config)
-    return connected, _permissions(standing, channel), accessible, await _commands(api, config)
+    commands, application = await _commands(api, config)
+    lines = (connected, _permissions(standing, channel), accessible, commands)
+    return (*lines, *_switched_off(standing, application))
+
+
+def _switched_off(standing: Standing, application: Application | None) -> Iterable[Check]:
+    """A line for each optional feature that lacks something."""
+    bits = standing.in_channel(None)
+    for bit, name, feature in _FEATURES:
+        if not bits & bit:
+            mend = f"Grant the bot's role {name} in the server's settings"
+            yield _off(f"{feature} off: the permission {name} is missing", mend)
+    if application and not application.interactions_endpoint_url:
+        yield _off(
+            "Slash commands, buttons and forms are off: no Interactions Endpoint URL is set", _ENDPOINT
+        )
+
+
+def _off(text: str, mend: str) -> Check:
+    return Check(name="features", ok=True, off=True, text=text, mend=mend)
 
 
 def _failed(name: Literal["connection", "default_channel", "slash_commands"], error: DeliveryError) -> Check:
@@ -74,19 +108,23 @@ def _unfit(text: str, mend: str) -> Check:
     return Check(name="default_channel", ok=False, text=text, mend=mend)
 
 
-async def _commands(api: Api, config: DiscordConfig) -> Check:
+async def _commands(api: Api, config: DiscordConfig) -> tuple[Check, Application | None]:
+    """The fourth line, and the application if it was asked for."""
     if not config.enable_slash_commands:
-        return Check(name="slash_commands", ok=True, text="Slash commands are switched off")
+        return Check(name="slash_commands", ok=True, text="Slash commands are switched off"), None
     try:
         application = await api.application()
-        if application.id != config.application_id:
-            return _wrong("application_id is not that of the bot's token", "application_id")
-        if application.verify_key.lower() != config.public_key.lower():
-            return _wrong("public_key is not that of the application", "public_key")
-        names = {command.name for command in await api.commands() if command.type == 1}
+        return await _registered(api, application, config), application
     except DeliveryError as error:
-        return _failed("slash_commands", error)
-    if "im" in names:
+        return _failed("slash_commands", error), None
+
+
+async def _registered(api: Api, application: Application, config: DiscordConfig) -> Check:
+    if application.id != config.application_id:
+        return _wrong("application_id is not that of the bot's token", "application_id")
+    if application.verify_key.lower() != config.public_key.lower():
+        return _wrong("public_key is not that of the application", "public_key")
+    if "im" in {command.name for command in await api.commands() if command.type == 1}:
         return Check(name="slash_commands", ok=True, text="Slash commands configured")
     return Check(
         name="slash_commands",

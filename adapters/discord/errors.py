@@ -17,6 +17,8 @@ CODES: Final[Mapping[int, tuple[Reason, str]]] = {
     10003: (Reason.CHANNEL_NOT_FOUND, "unknown channel"),
     10004: (Reason.FORBIDDEN, "unknown server, or the bot is not in it"),
     10008: (Reason.MESSAGE_GONE, "unknown message"),
+    10015: (Reason.EXPIRED, "the interaction is too old, or was not acknowledged"),
+    10062: (Reason.EXPIRED, "the interaction is too old, or was not acknowledged"),
     20016: (Reason.RATE_LIMITED, "the channel's slow mode"),
     20022: (Reason.RATE_LIMITED, "too many edits of announcements"),
     20028: (Reason.RATE_LIMITED, "the channel's write limit"),
@@ -32,6 +34,7 @@ CODES: Final[Mapping[int, tuple[Reason, str]]] = {
     50009: (Reason.FORBIDDEN, "the channel's verification level is too high"),
     50013: (Reason.FORBIDDEN, "the bot lacks a permission"),
     50014: (Reason.UNAUTHORIZED, "the bot's token is not accepted"),
+    50027: (Reason.EXPIRED, "the interaction's token is no longer valid"),
     50035: (Reason.REJECTED, "invalid form"),
     50083: (Reason.FORBIDDEN, "the thread is archived"),
     50278: (Reason.FORBIDDEN, "this person shares no server with the bot"),
@@ -42,6 +45,9 @@ CODES: Final[Mapping[int, tuple[Reason, str]]] = {
     240000: (Reason.REJECTED, "blocked by the filter of harmful links"),
 }
 INVALID_FORM: Final = 50035
+UNKNOWN_MESSAGE: Final = 10008
+UNKNOWN_WEBHOOK: Final = 10015
+UNKNOWN_INTERACTION: Final = 10062
 UNKNOWN_MEMBER: Final = 10007
 UNKNOWN_USER: Final = 10013
 _SERVER_WIDE: Final = 20029

@@ -1,4 +1,4 @@
-"""The Discord adapter: messages out, and what the router asks about a server."""
+"""The Discord adapter: messages out, what the router asks about a server, and the abilities beside these."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from adapters.contract import (
 from adapters.discord import check
 from adapters.discord.api import Api, Person, Sent
 from adapters.discord.config import DiscordConfig, is_snowflake
+from adapters.discord.direct import located, message_of, person_of
+from adapters.discord.inbound import Inbound
 from adapters.discord.limits import (
     EPOCH_MS,
     LEASE_SECONDS,
@@ -31,6 +33,8 @@ from adapters.discord.limits import (
 )
 from adapters.discord.permissions import READ_MESSAGE_HISTORY, TEXT_CHANNELS, missing
 from adapters.discord.render import MARK, Payload, answering, marked, render
+from adapters.discord.rooms import WarRooms
+from adapters.inbound import ChatInput, CommandSpec, Form, HttpAnswer, Incoming, Received, Room
 
 _CLOCK_SKEW: Final = timedelta(minutes=2)
 """How far this machine's clock may be ahead of Discord's, whose ids hold the time of a message."""
@@ -39,11 +43,18 @@ _MENTION: Final = re.compile(r"<@!?([0-9]+)>")
 
 
 class Discord:
-    """See adapters.contract.Adapter and LooksBack."""
+    """See adapters.contract.Adapter and LooksBack, adapters.inbound.Receives, Rooms and Registers.
+
+    It cannot rehearse: Discord alone holds the key that it signs with.
+    """
 
     def __init__(self, config: DiscordConfig, http: Outbound) -> None:
         self._config = config
         self._api = Api(config, http)
+        self._inbound = Inbound(self._api, config)
+        self._rooms = WarRooms(self._api, config)
+        self._direct: dict[str, str] = {}
+        """The numbers of the channels for direct messages, by user id; they never change."""
 
     async def post(self, channel: str, message: Message, *, nonce: str) -> Receipt:
         """Post a message.
@@ -55,11 +66,15 @@ class Discord:
 
     async def edit(self, ref: MessageRef, message: Message) -> Receipt:
         """Replace a message; its mark goes, which nobody looks for once the id is known."""
-        return _receipt(ref.channel, await self._api.replace(ref.channel, ref.message_id, render(message)))
+        number, message_id = located(ref)
+        await self._api.replace(number, message_id, render(message))
+        return Receipt(ref=ref)
 
     async def reply(self, ref: MessageRef, message: Message, *, nonce: str) -> Receipt:
         """Answer a message in its channel; MESSAGE_GONE when it no longer exists."""
-        return await self._create(ref.channel, answering(marked(render(message), nonce), ref.message_id))
+        number, message_id = located(ref)
+        payload = answering(marked(render(message), nonce), message_id)
+        return _receipt(ref.channel, number, await self._api.create(number, payload))
 
     async def find(self, channel: str, *, nonce: str, since: datetime) -> MessageRef | None:
         """The bot's own message with the nonce's mark.
@@ -68,14 +83,15 @@ class Discord:
         must not be taken for "it did not arrive". OUTCOME_UNKNOWN when there is too much to look through.
         """
         me = await self._api.me()
+        number = await self._number(channel)
         after = _snowflake(since - _CLOCK_SKEW)
         for _ in range(_MAX_PAGES):
-            page = await self._api.messages(channel, after=after)
+            page = await self._api.messages(number, after=after)
             found = _with_mark(page, MARK + nonce, me.id)
             if found:
-                return MessageRef(channel=channel, message_id=found)
+                return _receipt(channel, number, found).ref
             if len(page) < MAX_MESSAGES_PER_PAGE:
-                if not page:
+                if not page and channel == number:
                     await self._make_sure_of_history(channel)
                 return None
             after = max(int(sent.id) for sent in page)
@@ -113,8 +129,45 @@ class Discord:
             person = None
         return User(id=person.user.id, name=person.user.username) if person else None
 
+    async def receive(self, incoming: Incoming) -> Received:
+        return await self._inbound.receive(incoming)
+
+    def acknowledge(self, given: ChatInput, form: Form | None) -> HttpAnswer:
+        return self._inbound.acknowledge(given, form)
+
+    async def open_form(self, given: ChatInput, form: Form) -> bool:
+        return await self._inbound.open_form(given, form)
+
+    async def answer(self, given: ChatInput, message: Message, *, private: bool, nonce: str) -> None:
+        await self._inbound.answer(given, message, private=private, nonce=nonce)
+
+    async def workspace(self) -> str:
+        return self._config.guild_id
+
+    async def register_commands(self, commands: tuple[CommandSpec, ...]) -> None:
+        await self._inbound.register_commands(commands)
+
+    async def open_room(self, name: str, topic: str) -> Room:
+        return await self._rooms.open_room(name, topic)
+
+    async def invite(self, channel: str, users: tuple[str, ...]) -> tuple[str, ...]:
+        return await self._rooms.invite(channel, users)
+
+    async def close_room(self, channel: str, name: str) -> None:
+        await self._rooms.close_room(channel, name)
+
     async def _create(self, channel: str, payload: Payload) -> Receipt:
-        return _receipt(channel, await self._api.create(channel, payload))
+        number = await self._number(channel)
+        return _receipt(channel, number, await self._api.create(number, payload))
+
+    async def _number(self, channel: str) -> str:
+        """The number by which Discord knows a channel; a person's is asked for once."""
+        user = person_of(channel)
+        if user is None:
+            return channel
+        if user not in self._direct:
+            self._direct[user] = await self._api.direct_channel(user)
+        return self._direct[user]
 
     async def _make_sure_of_history(self, channel: str) -> None:
         """FORBIDDEN if an empty page was Discord's answer to a missing permission."""
@@ -123,8 +176,9 @@ class Discord:
             raise DeliveryError(Reason.FORBIDDEN, "the bot may not read the channel's message history")
 
 
-def _receipt(channel: str, message_id: str) -> Receipt:
-    return Receipt(ref=MessageRef(channel=channel, message_id=message_id))
+def _receipt(channel: str, number: str, message_id: str) -> Receipt:
+    named = message_of(number, message_id, direct=channel != number)
+    return Receipt(ref=MessageRef(channel=channel, message_id=named))
 
 
 def _with_mark(page: Iterable[Sent], mark: str, author: str) -> str | None:
@@ -161,4 +215,5 @@ PLATFORM: Final = Platform(
     limits=LIMITS,
     lease_seconds=LEASE_SECONDS,
     nonce_window_seconds=NONCE_WINDOW_SECONDS,
+    listener="adapters.discord.gateway",
 )

@@ -11,10 +11,12 @@ from typing import Annotated, Final
 import msgspec
 
 ADMINISTRATOR: Final = 1 << 3
+MANAGE_CHANNELS: Final = 1 << 4
 VIEW_CHANNEL: Final = 1 << 10
 SEND_MESSAGES: Final = 1 << 11
 EMBED_LINKS: Final = 1 << 14
 READ_MESSAGE_HISTORY: Final = 1 << 16
+MANAGE_ROLES: Final = 1 << 28
 SEND_MESSAGES_IN_THREADS: Final = 1 << 38
 EVERYTHING: Final = (1 << 64) - 1
 
@@ -63,6 +65,8 @@ class Overwrite(msgspec.Struct, frozen=True):
     id: str
     allow: Bits = "0"
     deny: Bits = "0"
+    type: int = 0
+    """0 of a role, 1 of a member."""
 
 
 class GuildChannel(msgspec.Struct, frozen=True):
@@ -74,6 +78,11 @@ class GuildChannel(msgspec.Struct, frozen=True):
     guild_id: str | None = None
     parent_id: str | None = None
     permission_overwrites: tuple[Overwrite, ...] = ()
+
+    @property
+    def is_thread(self) -> bool:
+        """Whether it is a thread of a channel."""
+        return self.type in THREADS
 
 
 class Standing(msgspec.Struct, frozen=True):

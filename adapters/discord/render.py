@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from adapters import look, templates
-from adapters.contract import Action, IncidentCard, Message
+from adapters.contract import Action, IncidentCard, Message, Picture
+from adapters.discord.components import Row, rows
+from adapters.discord.config import is_snowflake
 from adapters.discord.escape import clean, cut_escaped, escape_quietly, escaped, one_line, verbatim
 from adapters.discord.limits import (
     MAX_BUTTON_URL,
-    MAX_BUTTONS_IN_ROW,
     MAX_CONTENT,
-    MAX_CUSTOM_ID,
     MAX_DESCRIPTION,
     MAX_EMBEDS_TOTAL,
     MAX_FIELD_NAME,
     MAX_FIELD_VALUE,
-    MAX_LABEL,
+    MAX_MENTIONS,
     MAX_NONCE,
-    MAX_ROWS,
+    MAX_PICTURE_URL,
 )
 
 MARK: Final = "im·"
@@ -38,10 +38,11 @@ _SHORT_ROOM: Final = 200
 _STEP_ROOM: Final = 200
 _FACTS_ROOM: Final = 1_500
 _MAX_FACTS: Final = 15
+_ALT_ROOM: Final = 300
 
-# https://discord.com/developers/docs/components/reference#button-button-styles
-_STYLES: Final = {"primary": 1, "default": 2, "danger": 4}
-_LINK: Final = 5
+# https://docs.discord.com/developers/resources/message#message-object-message-flags
+_EPHEMERAL: Final = 1 << 6
+
 _COLOURS: Final = {
     name: int(name[1:], 16) for name in (*look.COLOURS.values(), look.COLOUR_DONE, look.COLOUR_PLAIN)
 }
@@ -62,6 +63,12 @@ class Footer(msgspec.Struct, frozen=True):
     text: str
 
 
+class Image(msgspec.Struct, frozen=True):
+    """A picture by its address."""
+
+    url: str
+
+
 class Embed(msgspec.Struct, frozen=True, kw_only=True):
     """The box with a coloured edge; see https://discord.com/developers/docs/resources/message#embed-object."""
 
@@ -69,29 +76,14 @@ class Embed(msgspec.Struct, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
     fields: tuple[Field, ...] | UnsetType = UNSET
     footer: Footer | UnsetType = UNSET
-
-
-class Button(msgspec.Struct, frozen=True, kw_only=True):
-    """A button: with `custom_id` it comes back to the router, with `url` it opens a page."""
-
-    type: Literal[2] = 2
-    style: int
-    label: str
-    custom_id: str | UnsetType = UNSET
-    url: str | UnsetType = UNSET
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of buttons."""
-
-    type: Literal[1] = 1
-    components: tuple[Button, ...]
+    image: Image | UnsetType = UNSET
 
 
 class Mentions(msgspec.Struct, frozen=True):
     """Whom a message may notify; by default nobody, whatever its text says."""
 
     parse: tuple[str, ...] = ()
+    users: tuple[str, ...] | UnsetType = UNSET
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -111,6 +103,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     nonce: str | UnsetType = UNSET
     enforce_nonce: bool | UnsetType = UNSET
     message_reference: Reference | UnsetType = UNSET
+    flags: int | UnsetType = UNSET
 
 
 def render(message: Message) -> Payload:
@@ -119,17 +112,27 @@ def render(message: Message) -> Payload:
     The content is what a phone's notification shows: the headline and, unless a template words it, the
     incident. A template replaces the embed's body; headline, colour and buttons stay.
     """
-    content = _content(message)
+    people = _people(message.mentions)
+    called = " ".join(f"<@{person}>" for person in people)
+    content = _content(message, len(called))
     fields = () if message.template else _fields(message)
-    room = min(MAX_DESCRIPTION, MAX_EMBEDS_TOTAL - MARK_ROOM - _size(fields))
-    description = _from_template(message.template, message) if message.template else _body(message, room)
+    pictures = _pictures(message)
+    room = min(MAX_DESCRIPTION, MAX_EMBEDS_TOTAL - MARK_ROOM - _ALT_ROOM * len(pictures) - _size(fields))
+    description = (
+        _from_template(message.template, message, room) if message.template else _body(message, room)
+    )
     if not description and not fields:
         # An embed must hold something: a headline on its own moves into it.
         content, description = "", content or "—"
     embed = Embed(
         color=_COLOURS[look.colour(message)], description=description or UNSET, fields=fields or UNSET
     )
-    return Payload(content=content, embeds=(embed,), components=_rows(message.actions))
+    return Payload(
+        content="\n".join(line for line in (called, content) if line),
+        embeds=(embed, *pictures),
+        components=rows(message.actions, message.menus),
+        allowed_mentions=Mentions(users=people) if people else Mentions(),
+    )
 
 
 def marked(payload: Payload, nonce: str) -> Payload:
@@ -147,22 +150,45 @@ def marked(payload: Payload, nonce: str) -> Payload:
     )
 
 
-def answering(payload: Payload, message_id: str) -> Payload:
-    """The payload as an answer to a message."""
-    return msgspec.structs.replace(payload, message_reference=Reference(message_id))
+def answering(payload: Payload, message_id: str, *, must_exist: bool = True) -> Payload:
+    """The payload as an answer to a message; unless it must exist, a plain message where that is gone."""
+    return msgspec.structs.replace(payload, message_reference=Reference(message_id, must_exist))
 
 
-def _content(message: Message) -> str:
+def for_one(payload: Payload) -> Payload:
+    """The payload as only the person who pressed or typed sees it."""
+    return msgspec.structs.replace(payload, flags=_EPHEMERAL)
+
+
+def _people(mentions: Sequence[str]) -> tuple[str, ...]:
+    """Only ids: anything else between `<@` and `>` could be other markup."""
+    return tuple(dict.fromkeys(person for person in mentions if is_snowflake(person)))[:MAX_MENTIONS]
+
+
+def _pictures(message: Message) -> tuple[Embed, ...]:
+    """The picture in an embed of its own, as an embed has one footer, and the words beside it."""
+    picture: Picture | None = message.picture
+    if picture is None:
+        return ()
+    url = look.link(picture.url, MAX_PICTURE_URL)
+    words = escaped(one_line(picture.alt), _ALT_ROOM)
+    if not url and not words:
+        return ()
+    image = Image(url) if url else UNSET
+    return (Embed(color=_COLOURS[look.colour(message)], description=words or UNSET, image=image),)
+
+
+def _content(message: Message, taken: int) -> str:
     headline = _line(look.headline(message), _HEADLINE_ROOM)
     lines = [f"**{headline}**"] if headline else []
     if message.incident and not message.template:
-        lines.append(_subject(message.incident))
+        lines.append(_subject(message.incident, _TITLE_ROOM - taken))
     return "\n".join(line for line in lines if line)
 
 
-def _subject(incident: IncidentCard) -> str:
+def _subject(incident: IncidentCard, room: int) -> str:
     number = _line(incident.id, _ID_ROOM)
-    title = _line(incident.title, _TITLE_ROOM)
+    title = _line(incident.title, room)
     return ": ".join(part for part in (f"**{number}**" if number else "", title) if part)
 
 
@@ -235,10 +261,9 @@ def _steps(steps: Sequence[str]) -> Iterable[Field]:
         yield Field("Since the last message", "\n".join(reversed(kept)))
 
 
-def _from_template(template: str, message: Message) -> str:
-    """The template filled, at most MAX_DESCRIPTION long, no code block left open where it is cut."""
+def _from_template(template: str, message: Message, left: int) -> str:
+    """The template filled, at most `left` long, no code block left open where it is cut."""
     pieces: list[str] = []
-    left = MAX_DESCRIPTION
     for index, piece in enumerate(_CODE.split(template)):
         text = _code(piece, message, left) if index % 2 else _fill(piece, message, _value)
         pieces.append(cut_escaped(text, left))
@@ -262,32 +287,6 @@ def _code(piece: str, message: Message, room: int) -> str:
     inside = _fill(piece[len(fence) : -len(fence)], message, verbatim)
     space = room - 2 * len(fence)
     return f"{fence}{look.cut(inside, space)}{fence}" if space > 0 else look.ELLIPSIS
-
-
-def _rows(actions: Sequence[Action]) -> tuple[Row, ...]:
-    buttons = _without_repeats(button for action in actions if (button := _button(action)))
-    buttons = buttons[: MAX_ROWS * MAX_BUTTONS_IN_ROW]
-    return tuple(
-        Row(components=tuple(buttons[start : start + MAX_BUTTONS_IN_ROW]))
-        for start in range(0, len(buttons), MAX_BUTTONS_IN_ROW)
-    )
-
-
-def _button(action: Action) -> Button | None:
-    """The button, or None where Discord would refuse it or cut what has to come back whole."""
-    label = look.cut(one_line(action.label) or action.id, MAX_LABEL)
-    if action.url:
-        url = look.link(action.url, MAX_BUTTON_URL)
-        return Button(style=_LINK, label=label, url=url) if url else None
-    custom_id = f"im:{action.id}:{action.value}"
-    if len(custom_id) > MAX_CUSTOM_ID or not custom_id.isprintable():
-        return None
-    return Button(style=_STYLES[action.style], label=label, custom_id=custom_id)
-
-
-def _without_repeats(buttons: Iterable[Button]) -> list[Button]:
-    """Two buttons of a message must not share a custom_id."""
-    return list({(b.custom_id, b.url): b for b in buttons}.values())
 
 
 def _filled(text: str | None) -> bool:

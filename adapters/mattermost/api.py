@@ -51,6 +51,8 @@ REASONS: Final[Mapping[str, Reason]] = {
     # Another try with the same nonce is being saved; it is answered with that post in a moment.
     "api.post.deduplicate_create_post.pending": Reason.SERVER_ERROR,
     "api.context.server_busy.app_error": Reason.SERVER_ERROR,
+    # A dialog's trigger, which lives for three seconds.
+    "interactive_message.decode_trigger_id.expired": Reason.EXPIRED,
     "model.post.is_valid.message_length.app_error": Reason.REJECTED,
     "model.post.is_valid.props.app_error": Reason.REJECTED,
 }
@@ -81,13 +83,24 @@ class Api:
         }
         self._outbound = outbound
 
-    async def call(self, method: str, path: str, kind: type[T], payload: Any = None) -> T:
+    async def call(
+        self, method: str, path: str, kind: type[T], payload: Any = None, *, seconds: float = 10.0
+    ) -> T:
         """Send one request and read its answer as `kind`; a Refusal for anything but a success."""
         body = None if payload is None else http.encode(payload)
-        answer = await self._outbound.request(method, self._root + path, headers=self._headers, body=body)
+        answer = await self._outbound.request(
+            method, self._root + path, headers=self._headers, body=body, timeout=seconds
+        )
         if not 200 <= answer.status < 300:
             raise refusal(answer)
         return http.decode(answer, kind, "Mattermost")
+
+    async def respond(self, url: str, payload: Any) -> None:
+        """Answer a slash command at its response_url, which takes no token and answers `ok`."""
+        headers = {"content-type": "application/json"}
+        answer = await self._outbound.request("POST", url, headers=headers, body=http.encode(payload))
+        if not 200 <= answer.status < 300:
+            raise refusal(answer)
 
     async def get(self, path: str, kind: type[T]) -> T:
         """`call` for reading."""

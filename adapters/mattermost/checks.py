@@ -8,6 +8,7 @@ import msgspec
 
 from adapters.config import accepted
 from adapters.contract import Check, DeliveryError, Reason
+from adapters.mattermost import features
 from adapters.mattermost.api import Api
 from adapters.mattermost.config import MattermostConfig
 from adapters.mattermost.directory import ChannelInfo, Directory, TeamInfo, UserInfo
@@ -29,7 +30,7 @@ class _Member(msgspec.Struct):
 
 
 async def examine(api: Api, directory: Directory, config: MattermostConfig) -> tuple[Check, ...]:
-    """The four lines, in the document's order; failures are lines, never exceptions."""
+    """The four lines, in the document's order, then the features that are off; never an exception."""
     try:
         me = await api.get("/users/me", UserInfo)
     except DeliveryError as error:
@@ -44,6 +45,7 @@ async def examine(api: Api, directory: Directory, config: MattermostConfig) -> t
         await _permissions(api, me, channel),
         _default_channel(channel, config),
         await _commands(api, config, team, channel),
+        *await features.switched_off(api, me, team, config),
     )
 
 

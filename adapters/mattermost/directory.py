@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -28,6 +29,7 @@ class ChannelInfo(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     type: str = "O"
     team_id: str = ""
+    creator_id: str = ""
     delete_at: int = 0
 
 
@@ -60,7 +62,9 @@ class Directory:
         self._api = api
         self._team = team
         self._channels: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._me: UserInfo | None = None
+        self._known_team: TeamInfo | None = None
 
     async def channel_id(self, channel: str) -> str:
         """The id of a channel given by id, by name (`~town-square`) or as `@user`."""
@@ -90,6 +94,12 @@ class Directory:
         by = "" if is_id(self._team) else "name/"
         return await self._api.get(f"/teams/{by}{_part(self._team)}", TeamInfo)
 
+    async def known_team(self) -> TeamInfo | None:
+        """The same, asked for once; None when no team is configured."""
+        if self._known_team is None:
+            self._known_team = await self.team()
+        return self._known_team
+
     async def channel(self, channel_id: str) -> ChannelInfo:
         """A channel by its id."""
         return await self._api.get(f"/channels/{_part(channel_id)}", ChannelInfo)
@@ -102,6 +112,37 @@ class Directory:
             if user and not user.delete_at:
                 return user
         return None
+
+    async def names(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """The user names of these people by their ids, without those whom the server does not know."""
+        unknown = [one for one in ids if one not in self._names and is_id(one)]
+        if unknown:
+            self._remember(await self._listed("/users/ids", unknown))
+        return {one: self._names[one] for one in ids if one in self._names}
+
+    async def ids(self, names: Sequence[str]) -> Mapping[str, str]:
+        """The ids of the people of these user names, without those whom the server does not know."""
+        listed = await self._listed(
+            "/users/usernames", [name for name in names if _USER_NAME.fullmatch(name)]
+        )
+        self._remember(listed)
+        return {user.username: user.id for user in listed}
+
+    async def _listed(self, path: str, wanted: list[str]) -> list[UserInfo]:
+        if not wanted:
+            return []
+        try:
+            return await self._api.call("POST", path, list[UserInfo], wanted)
+        except DeliveryError as error:
+            # A name is not worth the message: only what would stop that, too, is passed on.
+            if error.reason.retryable or error.reason is Reason.UNAUTHORIZED:
+                raise
+            return []
+
+    def _remember(self, users: list[UserInfo]) -> None:
+        if len(self._names) >= MAX_REMEMBERED:
+            self._names.clear()
+        self._names.update((user.id, user.username) for user in users)
 
     async def _user(self, path: str) -> UserInfo | None:
         try:

@@ -53,3 +53,37 @@ SHORT_VALUE: Final = 40
 """Up to this many characters a fact shares its row with another."""
 
 LEASE_SECONDS: Final = 20.0
+
+MAX_MENTIONS: Final = 20
+"""People named at the head of one message."""
+MAX_CHOICES: Final = 25
+"""Of a menu, as the router's own contract has it."""
+MAX_ALT: Final = 300
+
+# The server reads at most 1 MiB of an integration's answer (MaxIntegrationResponseSize); what it sends is a
+# message of at most 16,383 characters and its names, form-encoded at 12 bytes a character in the worst case.
+MAX_INBOUND_BYTES: Final = 512 * 1024
+MAX_FORM_FIELDS: Final = 1_000
+"""A command's form repeats a field for each person and channel that its text mentions."""
+
+# https://docs.mattermost.com/developers/integrate/plugins/interactive-dialogs and
+# server/public/model/integration_action.go, which counts bytes.
+DIALOG_TITLE_BYTES: Final = 24
+DIALOG_LABEL_BYTES: Final = 24
+DIALOG_HELP_BYTES: Final = 150
+DIALOG_TEXT_BYTES: Final = 150
+DIALOG_TEXTAREA_BYTES: Final = 3_000
+# The same file: older servers take a trigger for three seconds (INTERACTIVE_DIALOG_TRIGGER_TIMEOUT_…),
+# newer ones for as long as OutgoingIntegrationRequestsTimeout says.
+TRIGGER_SECONDS: Final = 3.0
+
+DIALOG_LIFE_SECONDS: Final = 24 * 3600
+"""This adapter's own: so long may a dialog stand open before it is filled in."""
+CLOCK_SKEW_SECONDS: Final = 300
+
+# server/public/model/channel.go: ChannelHeaderMaxRunes, ChannelDisplayNameMaxRunes.
+MAX_CHANNEL_HEADER: Final = 1_024
+MAX_CHANNEL_TITLE: Final = 64
+
+LOOK_UP_SECONDS: Final = 1.5
+"""How long a request of Mattermost's may wait for a name to be looked up; it is answered within 3 s."""

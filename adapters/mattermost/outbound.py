@@ -1,18 +1,15 @@
-"""Mattermost: posting, editing and replying through a bot account."""
+"""The Mattermost adapter: what a bot account posts and hears, put together from its parts."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import datetime
-from typing import Any, Final
-
-import msgspec
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, Literal
 
 from adapters.config import current
 from adapters.contract import (
     Channel,
     Check,
-    DeliveryError,
     Message,
     MessageRef,
     Outbound,
@@ -21,97 +18,80 @@ from adapters.contract import (
     Receipt,
     User,
 )
-from adapters.mattermost import buttons, checks
-from adapters.mattermost.api import NOT_A_ROOT, PERMISSIONS, Api, Refusal
+from adapters.inbound import ChatInput, Form, HttpAnswer, Incoming, Received, Room
+from adapters.mattermost import acknowledge, checks, rehearsal
+from adapters.mattermost.answers import Answers
+from adapters.mattermost.api import Api, Refusal
 from adapters.mattermost.config import MattermostConfig
-from adapters.mattermost.directory import ChannelInfo, Directory, is_id
+from adapters.mattermost.directory import ChannelInfo, Directory
+from adapters.mattermost.inbound import Inbound
 from adapters.mattermost.limits import LEASE_SECONDS, LIMITS, MAX_PAGE, NONCE_WINDOW_SECONDS
-from adapters.mattermost.render import Post, Props, render
-
-# An unknown channel is refused like one the bot may not post in (server/channels/api4/post_utils.go), and a
-# wrong parameter does not say which one; only a look at the channel tells.
-_UNCLEAR: Final = frozenset({PERMISSIONS, "api.context.invalid_param.app_error"})
-# Of the clocks of two machines, in milliseconds.
-_CLOCK_SKEW: Final = 60_000
-_POSTS_A_PAGE: Final = 100
+from adapters.mattermost.posts import Posts
+from adapters.mattermost.render import render
+from adapters.mattermost.rooms import WarRooms
+from adapters.mattermost.workspace import Workspace
 
 
-class _NewPost(msgspec.Struct, frozen=True, kw_only=True):
-    channel_id: str
-    message: str
-    props: Props
-    pending_post_id: str
-    root_id: str = ""
-
-
-class _Created(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    channel_id: str
-    root_id: str = ""
-
-
-class _FoundProps(msgspec.Struct, frozen=True):
-    im_nonce: Any = ""
-
-
-class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    create_at: int = 0
-    delete_at: int = 0
-    props: _FoundProps | None = None
-
-
-class _Page(msgspec.Struct, frozen=True, kw_only=True):
-    order: list[str]
-    posts: dict[str, _Found]
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Mattermost:
-    """See adapters.contract.Adapter and LooksBack."""
+    """See adapters.contract.Adapter and LooksBack, adapters.inbound.Receives, Rehearses and Rooms.
 
-    def __init__(self, config: MattermostConfig, outbound: Outbound) -> None:
+    `clock` dates the dialogs that are opened.
+    """
+
+    def __init__(
+        self, config: MattermostConfig, outbound: Outbound, clock: Callable[[], datetime] = _now
+    ) -> None:
         self._config = config
-        self._token = current(config.bot_token)
-        self._api = Api(config.base_url, self._token, outbound)
+        self._api = Api(config.base_url, current(config.bot_token), outbound)
         self._directory = Directory(self._api, config.team)
+        self._posts = Posts(config, self._api, self._directory)
+        self._workspace = Workspace(config, self._directory)
+        self._inbound = Inbound(config, self._directory, self._workspace)
+        self._answers = Answers(config, self._api, self._posts, clock)
+        self._rooms = WarRooms(config, self._api, self._directory)
 
     async def post(self, channel: str, message: Message, *, nonce: str) -> Receipt:
-        try:
-            return await self._create(await self._directory.channel_id(channel), message, nonce=nonce)
-        except DeliveryError as error:
-            if error.reason is Reason.CHANNEL_NOT_FOUND:
-                self._directory.forget(channel)
-            raise
+        return await self._posts.post(channel, message, nonce=nonce)
 
     async def edit(self, ref: MessageRef, message: Message) -> Receipt:
-        if not is_id(ref.message_id):
-            raise DeliveryError(Reason.MESSAGE_GONE, "no Mattermost message can have this id")
-        post = self._connected(message, ref.message_id)
-        try:
-            await self._api.call("PUT", f"/posts/{ref.message_id}/patch", _Created, post)
-        except Refusal as refused:
-            if refused.code == PERMISSIONS:
-                # A deleted message is refused like one the bot may not edit; reading it tells.
-                await self._api.get(f"/posts/{ref.message_id}", _Created)
-            raise
-        return Receipt(ref=ref)
+        return await self._posts.edit(ref, message)
 
     async def reply(self, ref: MessageRef, message: Message, *, nonce: str) -> Receipt:
-        channel = await self._directory.channel_id(ref.channel)
-        try:
-            return await self._create(channel, message, nonce=nonce, root=ref.message_id)
-        except Refusal as refused:
-            root = await self._root_of(ref.message_id) if refused.code == NOT_A_ROOT else ""
-            if not root:
-                raise
-        return await self._create(channel, message, nonce=nonce, root=root)
+        return await self._posts.reply(ref, message, nonce=nonce)
 
     async def find(self, channel: str, *, nonce: str, since: datetime) -> MessageRef | None:
-        channel_id = await self._directory.channel_id(channel)
-        async for found in self._posts_since(channel_id, int(since.timestamp() * 1000) - _CLOCK_SKEW):
-            if found.props and found.props.im_nonce == nonce and not found.delete_at:
-                return MessageRef(channel=channel_id, message_id=found.id)
-        return None
+        return await self._posts.find(channel, nonce=nonce, since=since)
+
+    async def receive(self, incoming: Incoming) -> Received:
+        return await self._inbound.receive(incoming)
+
+    def acknowledge(self, given: ChatInput, form: Form | None) -> HttpAnswer:
+        return acknowledge.acknowledgement(given, form)
+
+    async def open_form(self, given: ChatInput, form: Form) -> bool:
+        return await self._answers.open_form(given, form)
+
+    async def answer(self, given: ChatInput, message: Message, *, private: bool, nonce: str) -> None:
+        await self._answers.answer(given, message, private=private, nonce=nonce)
+
+    async def workspace(self) -> str:
+        return await self._workspace.id()
+
+    def rehearsal(self, kind: Literal["command", "action"], *, key: str, text: str, at: datetime) -> Incoming:
+        return rehearsal.rehearse(self._config, kind, key=key, text=text, at=at)
+
+    async def open_room(self, name: str, topic: str) -> Room:
+        return await self._rooms.open_room(name, topic)
+
+    async def invite(self, channel: str, users: tuple[str, ...]) -> tuple[str, ...]:
+        return await self._rooms.invite(channel, users)
+
+    async def close_room(self, channel: str, name: str) -> None:
+        await self._rooms.close_room(channel, name)
 
     async def check(self) -> tuple[Check, ...]:
         return await checks.examine(self._api, self._directory, self._config)
@@ -132,57 +112,6 @@ class Mattermost:
     async def find_user(self, query: str) -> User | None:
         found = await self._directory.find_user(query)
         return User(id=found.id, name=found.username, email=found.email or None) if found else None
-
-    def _connected(self, message: Message, mark: str) -> Post:
-        return buttons.connect(
-            render(message), message, callback_url=self._config.callback_url, token=self._token, mark=mark
-        )
-
-    async def _create(self, channel_id: str, message: Message, *, nonce: str, root: str = "") -> Receipt:
-        post = self._connected(message, nonce)
-        props = msgspec.structs.replace(post.props, im_nonce=nonce)
-        payload = _NewPost(
-            channel_id=channel_id, message=post.message, props=props, pending_post_id=nonce, root_id=root
-        )
-        try:
-            created = await self._api.call("POST", "/posts", _Created, payload)
-        except Refusal as refused:
-            if refused.code in _UNCLEAR:
-                await self._look_at(channel_id)
-            raise
-        return Receipt(ref=MessageRef(channel=created.channel_id, message_id=created.id))
-
-    async def _look_at(self, channel_id: str) -> None:
-        """Raise the better reason when the channel is missing or archived; else do nothing."""
-        try:
-            channel = await self._directory.channel(channel_id)
-        except DeliveryError as error:
-            if error.reason is Reason.CHANNEL_NOT_FOUND:
-                raise
-            return
-        if channel.delete_at:
-            raise DeliveryError(Reason.FORBIDDEN, "the Mattermost channel is archived")
-
-    async def _root_of(self, message_id: str) -> str:
-        """The thread's first message when this one is an answer itself; replies hang on that alone."""
-        return (await self._api.get(f"/posts/{message_id}", _Created)).root_id if is_id(message_id) else ""
-
-    async def _posts_since(self, channel_id: str, since: int) -> AsyncIterator[_Found]:
-        """The channel's posts from the newest back to `since` (milliseconds).
-
-        By pages, because `?since=` answers at most a thousand posts in one piece.
-        """
-        page = 0
-        while True:
-            query = f"page={page}&per_page={_POSTS_A_PAGE}"
-            listed = await self._api.get(f"/channels/{channel_id}/posts?{query}", _Page)
-            for post_id in listed.order:
-                if listed.posts[post_id].create_at < since:
-                    return
-                yield listed.posts[post_id]
-            if len(listed.order) < _POSTS_A_PAGE:
-                return
-            page += 1
 
     async def _joined(self, team_id: str) -> list[ChannelInfo]:
         path = f"/users/me/teams/{team_id}/channels" if team_id else "/users/me/channels"
@@ -213,5 +142,6 @@ PLATFORM: Final = Platform(
     render=render,
     limits=LIMITS,
     lease_seconds=LEASE_SECONDS,
+    listener="adapters.mattermost.websocket",
     nonce_window_seconds=NONCE_WINDOW_SECONDS,
 )

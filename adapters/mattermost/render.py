@@ -7,7 +7,7 @@ happened without being opened.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Final
 
@@ -16,15 +16,17 @@ import msgspec
 from adapters import look, templates
 from adapters.contract import Action, IncidentCard, Message
 from adapters.mattermost import escape
+from adapters.mattermost.controls import Control, controls, label
 from adapters.mattermost.escape import fit, inline, plain
 from adapters.mattermost.limits import (
     MAX_ACTOR,
-    MAX_BUTTON,
+    MAX_ALT,
     MAX_FALLBACK,
     MAX_FIELDS,
     MAX_HEADLINE,
     MAX_ID,
     MAX_LABEL,
+    MAX_MENTIONS,
     MAX_MESSAGE,
     MAX_NOTE,
     MAX_PARAGRAPH,
@@ -42,25 +44,10 @@ _STASHED: Final = re.compile("\x00([0-9]+)\x00")
 _HALVED: Final = re.compile(r"(?:&#?[a-z0-9]{0,4}|<https?:[^>\s]*|<|(?<!\\)(?:\\\\)*\\)\Z")
 
 
+_NOBODY: Final[Mapping[str, str]] = {}
+
 NOTHING: Final = "–"
 """In place of what would be empty and make the post invalid."""
-
-
-class Integration(msgspec.Struct, frozen=True):
-    """Where a pressed button goes, and what is sent along; the server never shows it to clients."""
-
-    url: str
-    context: dict[str, str]
-
-
-class Button(msgspec.Struct, frozen=True, kw_only=True):
-    """A button of an attachment. Ids are letters and digits only, or presses end in a 404."""
-
-    id: str
-    name: str
-    style: str
-    type: str = "button"
-    integration: Integration | None = None
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -78,7 +65,13 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     color: str
     text: str = ""
     fields: tuple[Field, ...] = ()
-    actions: tuple[Button, ...] = ()
+    actions: tuple[Control, ...] = ()
+    image_url: str = ""
+    footer: str = ""
+
+    def has_content(self) -> bool:
+        """Whether anything of it is seen; an empty attachment makes the post invalid."""
+        return bool(self.text or self.fields or self.actions or self.image_url)
 
 
 class Props(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -97,14 +90,16 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     props: Props
 
 
-def render(message: Message) -> Post:
+def render(message: Message, names: Mapping[str, str] = _NOBODY) -> Post:
     """The post for a message. Its buttons lead nowhere yet: adapters/mattermost/buttons.py connects them.
 
+    `names` are the user names of the people in `message.mentions` by their ids: Mattermost notifies by name.
     A template that fills to nothing is as good as none: a page must go out.
     """
     body = _templated(message) if message.template else ""
     templated = not escape.blank(body)
-    text = _mark(message) if templated else _news(message)
+    people = _people(message, names)
+    text = _joined(people, _mark(message) if templated else _news(message, len(people)), by="\n")
     shown = bool(text) and not templated
     attachment = _attachment(
         message,
@@ -119,6 +114,12 @@ def render(message: Message) -> Post:
     )
 
 
+def _people(message: Message, names: Mapping[str, str]) -> str:
+    """Who is notified; whose name is not known is shown as the id, which notifies nobody."""
+    people = message.mentions[:MAX_MENTIONS]
+    return " ".join(f"@{names[one]}" if one in names else fit(one, MAX_LABEL, inline) for one in people)
+
+
 def _mark(message: Message) -> str:
     """What stays of the message beside a template: the headline, when it has badges to show."""
     return _headline(message) if message.badges else ""
@@ -129,11 +130,12 @@ def _headline(message: Message) -> str:
     return f"**{headline}**" if headline else ""
 
 
-def _news(message: Message) -> str:
+def _news(message: Message, taken: int) -> str:
     if message.incident:
         second = _name(message.incident)
     else:
-        second = fit(message.text.strip("\r\n"), MAX_MESSAGE - MAX_HEADLINE - len("****\n"))
+        room = MAX_MESSAGE - MAX_HEADLINE - len("****\n\n") - taken
+        second = fit(message.text.strip("\r\n"), room)
     return _joined(_headline(message), second, by="\n")
 
 
@@ -152,12 +154,17 @@ def _name(incident: IncidentCard) -> str:
 def _attachment(
     message: Message, *, text: str, fields: tuple[Field, ...], fallback: str
 ) -> Attachment | None:
-    actions = _buttons(message.actions)
-    if not (text or fields or actions):
-        return None
-    return Attachment(
-        fallback=fallback, color=look.colour(message), text=text, fields=fields, actions=actions
+    picture = escape.link_target(message.picture.url) if message.picture else None
+    attachment = Attachment(
+        fallback=fallback,
+        color=look.colour(message),
+        text=text,
+        fields=fields,
+        actions=controls(message),
+        image_url=picture or "",
+        footer=fit(message.picture.alt, MAX_ALT, plain) if message.picture and picture else "",
     )
+    return attachment if attachment.has_content() else None
 
 
 def _paragraphs(message: Message) -> Iterator[str]:
@@ -187,7 +194,7 @@ def _steps(steps: tuple[str, ...]) -> Iterator[str]:
 def _links(actions: tuple[Action, ...]) -> str:
     """Mattermost has no buttons that are links; so that what leads somewhere is always a link in the text."""
     targets = ((action, escape.link_target(action.url)) for action in actions)
-    return " · ".join(f"[{_label(action, inline)}]({url})" for action, url in targets if url)
+    return " · ".join(f"[{label(action, inline)}]({url})" for action, url in targets if url)
 
 
 def _fields(message: Message) -> Iterator[Field]:
@@ -214,20 +221,6 @@ def _fallback(message: Message, *, shown: bool) -> str:
         parts += [] if shown else [f"{incident.id}: {incident.title}"]
         parts += [value for _, value in look.facts(incident)]
     return fit(" · ".join(parts), MAX_FALLBACK, plain) or NOTHING
-
-
-def _buttons(actions: tuple[Action, ...]) -> tuple[Button, ...]:
-    seen: dict[str, int] = {}
-    buttons = []
-    for action in actions:
-        count = seen[action.id] = seen.get(action.id, 0) + 1
-        name = action.id.replace("_", "") + (str(count) if count > 1 else "")
-        buttons.append(Button(id=name, name=_label(action, plain), style=action.style))
-    return tuple(buttons)
-
-
-def _label(action: Action, how: escape.Escape) -> str:
-    return fit(action.label, MAX_BUTTON, how) or action.id.replace("_", " ").title()
 
 
 def _templated(message: Message) -> str:

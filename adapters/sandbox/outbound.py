@@ -1,21 +1,16 @@
-"""Sandbox messages: rendered as plain text and kept on the router's own shelf."""
+"""The sandbox adapter: messages kept on the router's own shelf, and what people do with them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Final
+import hashlib
+from datetime import datetime
+from typing import Final, Literal
 
-import msgspec
-
-from adapters import look, templates
 from adapters.config import ProviderConfig
 from adapters.contract import (
-    Action,
     Channel,
     Check,
     DeliveryError,
-    IncidentCard,
     Limits,
     Message,
     MessageRef,
@@ -27,11 +22,11 @@ from adapters.contract import (
     User,
 )
 from adapters.http import encode
+from adapters.inbound import ChatInput, Form, HttpAnswer, Incoming, Received, Room
+from adapters.sandbox import inbound
+from adapters.sandbox.render import SandboxMessage, form_for, note, render
 
-MAX_TEXT: Final = 16_000
-MAX_FIELD: Final = 4_000
-"""Of each text that somebody typed, so that a giant one leaves room for the others."""
-MAX_ROWS: Final = 100
+ROOM: Final = "room-"
 
 
 class SandboxConfig(ProviderConfig, frozen=True, kw_only=True):
@@ -40,78 +35,15 @@ class SandboxConfig(ProviderConfig, frozen=True, kw_only=True):
     default_channel: str = "#incidents"
 
 
-class SandboxMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What the sandbox shows: text, colour, buttons."""
-
-    text: str
-    event: str
-    colour: str
-    incident: str | None = None
-    actions: tuple[Action, ...] = ()
-
-
-def render(message: Message) -> SandboxMessage:
-    """The message as text; nothing in it is markup, so only characters that hide others are replaced."""
-    lines = _from_template(message) if message.template else _lines(message)
-    return SandboxMessage(
-        text=look.cut("\n".join(lines), MAX_TEXT),
-        event=message.event,
-        colour=look.colour(message),
-        incident=message.incident.id if message.incident else None,
-        actions=tuple(_safe(action) for action in message.actions),
-    )
-
-
-def _from_template(message: Message) -> Iterator[str]:
-    if message.badges:
-        yield " ".join(f"[{badge}]" for badge in message.badges)
-    yield templates.fill(message.template or "", message, _shown)
-
-
-def _lines(message: Message) -> Iterator[str]:
-    yield look.headline(message)
-    if message.incident:
-        yield from _incident_lines(message.incident)
-    yield from (f"{label}: {_shown(value)}" for label, value in message.facts[:MAX_ROWS])
-    if message.text:
-        yield _shown(message.text)
-    yield from _note(message)
-    yield from (f"· {_shown(step)}" for step in message.steps[-MAX_ROWS:])
-
-
-def _incident_lines(incident: IncidentCard) -> Iterator[str]:
-    yield f"{_shown(incident.id)}: {_shown(incident.title)}"
-    yield " | ".join(f"{label}: {_shown(value)}" for label, value in look.facts(incident))
-    yield f"Started: {incident.started_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    if incident.description:
-        yield _shown(incident.description)
-
-
-def _note(message: Message) -> Iterator[str]:
-    actor = _shown(message.actor or "")
-    if message.note:
-        yield f"Note from {actor}: {_shown(message.note)}" if actor else f"Note: {_shown(message.note)}"
-    elif actor:
-        yield f"By {actor}"
-
-
-def _shown(text: str) -> str:
-    return look.visible(look.cut(text, MAX_FIELD))
-
-
-def _safe(action: Action) -> Action:
-    return msgspec.structs.replace(action, label=_shown(action.label), url=look.link(action.url))
-
-
 class Sandbox:
-    """See adapters.contract.Adapter and LooksBack."""
+    """See adapters.contract.Adapter and LooksBack, adapters.inbound.Receives, Rehearses and Rooms."""
 
     def __init__(self, config: SandboxConfig, shelf: Shelf) -> None:
         self._config = config
         self._shelf = shelf
 
     async def post(self, channel: str, message: Message, *, nonce: str) -> Receipt:
-        return await self._put(channel, message, nonce, parent=None)
+        return await self._put(channel, render(message), nonce, parent=None)
 
     async def edit(self, ref: MessageRef, message: Message) -> Receipt:
         if not await self._shelf.replace(ref.channel, ref.message_id, encode(render(message))):
@@ -119,11 +51,65 @@ class Sandbox:
         return Receipt(ref=ref)
 
     async def reply(self, ref: MessageRef, message: Message, *, nonce: str) -> Receipt:
-        return await self._put(ref.channel, message, nonce, parent=ref.message_id)
+        return await self._put(ref.channel, render(message), nonce, parent=ref.message_id)
 
     async def find(self, channel: str, *, nonce: str, since: datetime) -> MessageRef | None:  # noqa: ARG002
         found = await self._shelf.find(channel, nonce)
         return MessageRef(channel=channel, message_id=found) if found else None
+
+    async def receive(self, incoming: Incoming) -> Received:
+        return Received(inputs=(inbound.received(incoming),))
+
+    def acknowledge(self, given: ChatInput, form: Form | None) -> HttpAnswer:  # noqa: ARG002
+        return HttpAnswer(body=b"{}")
+
+    async def open_form(self, given: ChatInput, form: Form) -> bool:
+        if not given.reply:
+            return False
+        asked = form_for(form, to=given.user.id)
+        await self._put(given.channel, asked, f"form-{_digest(given.key, form.id)}", parent=given.thread)
+        return True
+
+    async def answer(self, given: ChatInput, message: Message, *, private: bool, nonce: str) -> None:
+        if not given.reply:
+            return
+        parent = given.thread if private else given.thread or given.message
+        to = given.user.id if private else None
+        await self._put(given.channel, render(message, to=to), nonce, parent=parent)
+
+    async def workspace(self) -> str:
+        return inbound.WORKSPACE
+
+    def rehearsal(self, kind: Literal["command", "action"], *, key: str, text: str, at: datetime) -> Incoming:
+        action, _, value = text.partition(" ") if kind == "action" else ("", "", "")
+        done = inbound.Done(
+            kind=kind,
+            user=inbound.NOBODY,
+            channel=self._config.default_channel,
+            key=key,
+            text=text if kind == "command" else "",
+            action=action,
+            value=value,
+            rehearsal=True,
+        )
+        return Incoming(
+            headers={"content-type": "application/json"}, body=inbound.encoded(done), received_at=at
+        )
+
+    async def open_room(self, name: str, topic: str) -> Room:
+        channel = name if name.startswith(ROOM) else ROOM + name
+        await self._put(channel, note(f"War room: {topic}" if topic else "War room"), "room", parent=None)
+        return Room(channel=channel, name=channel)
+
+    async def invite(self, channel: str, users: tuple[str, ...]) -> tuple[str, ...]:
+        named = [user.strip().removeprefix("@") for user in users if user.strip()]
+        if named:
+            invited = note(f"Invited: {', '.join(named)}")
+            await self._put(channel, invited, f"invite-{_digest(*named)}", parent=None)
+        return tuple(user for user in users if not user.strip())
+
+    async def close_room(self, channel: str, name: str) -> None:
+        await self._put(channel, note(f"archived as {name}" if name else "archived"), "archived", parent=None)
 
     async def check(self) -> tuple[Check, ...]:
         return (
@@ -141,11 +127,15 @@ class Sandbox:
         name = query.strip().removeprefix("@").strip()
         return User(id=name, name=name) if name else None
 
-    async def _put(self, channel: str, message: Message, nonce: str, *, parent: str | None) -> Receipt:
+    async def _put(self, channel: str, shown: SandboxMessage, nonce: str, *, parent: str | None) -> Receipt:
         if not channel.strip():
             raise DeliveryError(Reason.CHANNEL_NOT_FOUND, "a sandbox channel needs a name")
-        message_id = await self._shelf.put(channel, encode(render(message)), nonce=nonce, parent=parent)
+        message_id = await self._shelf.put(channel, encode(shown), nonce=nonce, parent=parent)
         return Receipt(ref=MessageRef(channel=channel, message_id=message_id))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _build(config: SandboxConfig, resources: Resources) -> Sandbox:
@@ -160,5 +150,6 @@ PLATFORM: Final = Platform(
     render=render,
     limits=Limits(),
     lease_seconds=20.0,
+    internal=True,
     nonce_window_seconds=float("inf"),
 )

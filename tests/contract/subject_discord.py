@@ -188,7 +188,8 @@ def received_by(fake: DiscordFake, raw: bytes) -> Received | None:
     try:
         return asyncio.run(Discord(config, Http()).receive(incoming(fake.signed(raw))))
     except Refused as refused:
-        return expected(refused)
+        expected(refused)
+        return None
 
 
 def expected(refused: Refused) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -28,9 +28,12 @@ from adapters.discord.permissions import VIEW_CHANNEL
 from adapters.discord.render import render
 from adapters.http import Http
 from adapters.inbound import (
+    ChatInput,
     Field,
     Form,
+    HttpAnswer,
     Option,
+    Person,
 )
 from tests.contract.cases import card
 from tests.contract.subject_discord import (
@@ -239,6 +242,17 @@ class TestForms:
         signal = fake.submit(DANA, fake.forms[0], title="x", severity="SEV-1")
         back = await take(adapter, fake, signal, FORM)
         assert not await adapter.open_form(back, FORM)
+
+    @pytest.mark.parametrize("kind", ["mention", "reaction"])
+    async def test_a_mention_needs_no_acknowledgement_and_opens_no_form(
+        self, adapter: Discord, kind: Literal["mention", "reaction"]
+    ) -> None:
+        reply = {"channel": CHANNEL, "message": "300000000000000001"}
+        said = ChatInput(
+            key="1", kind=kind, user=Person(id=DANA), workspace="1", channel=CHANNEL, reply=reply
+        )
+        assert adapter.acknowledge(said, None) == adapter.acknowledge(said, FORM) == HttpAnswer()
+        assert not await adapter.open_form(said, FORM)
 
     @pytest.mark.parametrize(
         "form",

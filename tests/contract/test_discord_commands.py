@@ -22,6 +22,7 @@ from adapters.inbound import (
     Argument,
     CommandSpec,
 )
+from router.chat import words
 from tests.contract.subject_discord import (
     CHANNEL,
     DANA,
@@ -141,6 +142,28 @@ class TestCommands:
     def test_values_are_read_back_exactly(self, values: list[str]) -> None:
         assert tokens(" ".join(commands.quoted(value) for value in values)) == values
 
+    def test_the_routers_parser_reads_them_back(self) -> None:
+        values = [
+            "a b",
+            'x "y"',
+            "it's",
+            "'single' x",
+            "--flag",
+            "—dash",
+            "a=",
+            "",
+            "end\\",
+            "two\nlines",
+            "INC-1,",
+        ]
+        text = " ".join(commands.quoted(value) for value in values)
+        assert [word.text for word in words.split(text)] == values
+
+    @pytest.mark.parametrize("quotes", ["“{}”", "„{}“", "«{}»", "＂{}＂"])
+    def test_typographic_quotes_become_plain_ones_and_break_nothing(self, quotes: str) -> None:
+        typed = quotes.format("the pool")
+        assert [word.text for word in words.split(commands.quoted(typed))] == ['"the pool"']
+
     @pytest.mark.parametrize("value", ["INC-2024-001", "SEV-1", "@dana", "<@201234567890123456>", "a.b/c:1"])
     def test_plain_values_stay_plain(self, value: str) -> None:
         assert commands.quoted(value) == value
@@ -200,6 +223,11 @@ class TestRegistering:
         assert subs[-1]["name"] == "run"
         found = await take(adapter, fake, fake.command(DANA, "command-33 now", channel=CHANNEL))
         assert found.text == "command-33 now"
+
+    async def test_no_commands_are_none(self, adapter: Discord, fake: DiscordFake) -> None:
+        await adapter.register_commands(SPECS)
+        await adapter.register_commands(())
+        assert fake.guild_commands == []
 
     def test_exactly_25_need_no_free_text(self) -> None:
         many = tuple(CommandSpec(name=f"c{n}", help="x") for n in range(25))

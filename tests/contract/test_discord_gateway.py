@@ -248,6 +248,31 @@ class TestEnding:
         await asyncio.wait_for(task, WAIT_SECONDS)
         assert taken == ["one"]
 
+    @pytest.mark.parametrize("stopped", [True, False])
+    async def test_a_delivery_that_hangs_does_not_outlive_a_cancelled_listener(
+        self, fake: DiscordFake, gateway: DiscordGateway, stopped: bool
+    ) -> None:
+        stop, hanging, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def hang(_: ChatInput) -> None:
+            hanging.set()
+            try:
+                await asyncio.sleep(WAIT_SECONDS * 10)
+            finally:
+                ended.set()
+
+        task = asyncio.create_task(listen(config_for(fake), hang, stop=stop))
+        await until(lambda: gateway.connected == 1)
+        gateway.say(DANA, "x", channel=CHANNEL)
+        await asyncio.wait_for(hanging.wait(), WAIT_SECONDS)
+        if stopped:
+            stop.set()
+            await asyncio.sleep(0.6)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, WAIT_SECONDS)
+        await asyncio.wait_for(ended.wait(), WAIT_SECONDS)
+
     async def test_no_log_holds_the_token_or_what_was_said(
         self, fake: DiscordFake, gateway: DiscordGateway, caplog: pytest.LogCaptureFixture
     ) -> None:

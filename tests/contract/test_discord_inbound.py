@@ -31,8 +31,6 @@ from adapters.discord.outbound import Discord
 from adapters.discord.render import render
 from adapters.http import Http
 from adapters.inbound import (
-    ChatInput,
-    HttpAnswer,
     Incoming,
     Received,
     Receives,
@@ -442,13 +440,6 @@ class TestAcknowledging:
             assert json.loads(answer.body) == shape
             assert (answer.status, answer.media_type) == (200, "application/json")
             hear(fake, signal, answer)
-
-    def test_a_mention_needs_no_acknowledgement(self, adapter: Discord) -> None:
-        mention = msgspec.convert(
-            {"key": "1", "kind": "mention", "user": {"id": DANA}, "workspace": "1", "channel": CHANNEL},
-            ChatInput,
-        )
-        assert adapter.acknowledge(mention, None) == adapter.acknowledge(mention, FORM) == HttpAnswer()
 
     async def test_an_answer_after_three_seconds_is_too_late(
         self, adapter: Discord, fake: DiscordFake

@@ -155,6 +155,13 @@ async def test_another_teams_mention_is_left_out(socket: MattermostSocket) -> No
         assert [given.text for given in await ears.until(1)] == ["yes"]
 
 
+async def test_while_the_team_cannot_be_looked_up_nothing_is_lost(socket: MattermostSocket) -> None:
+    async with listening(socket) as ears:
+        socket.fake.fail_next("500", times=2, path="/teams/")
+        await asyncio.to_thread(socket.write, DANA, "@incident-bot still", channel=CHANNEL)
+        assert [given.text for given in await ears.until(1)] == ["still"]
+
+
 async def test_thumbs_on_the_bots_messages_are_reactions(socket: MattermostSocket) -> None:
     async with Http() as http:
         receipt = await Mattermost(config(socket), http).post(

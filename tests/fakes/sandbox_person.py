@@ -66,7 +66,7 @@ class SandboxPerson:
     def react(self, user: str, posted: Posted, emoji: str) -> Signal | None:
         return self._signal("reaction", user, posted.channel, action=emoji, message=posted.id)
 
-    def heard(self, signal: Signal, status: int, headers: dict[str, str], body: bytes) -> None:
+    def heard(self, signal: Signal, status: int, headers: dict[str, str], body: bytes) -> None:  # noqa: ARG002
         assert status == 200, f"the page shows an error ({status}) for {signal.key}"
         assert json.loads(body) == {}
 

@@ -72,8 +72,15 @@ def test_only_the_one_who_was_asked_answers(chat: Room, im: Im) -> None:
     im.post(event())
     posted = until(lambda: chat.place.announced("major"))[0]
     asked = chat.press(posted, "Escalate")
-    told = chat.choose(asked.posted, asked.menus[0], "SEV-1", user=chat.erin)
-    assert "Only the one who was asked" in told.text
+    try:
+        choice = chat.fake.choose(chat.erin, asked.posted, asked.menus[0], "SEV-1")
+    except AssertionError:
+        pass  # the platform shows it to the one who was asked only
+    else:
+        before = len(chat.fake.answers)
+        chat.send(choice)
+        until(lambda: len(chat.fake.answers) > before)
+        assert "Only the one who was asked" in chat.fake.answers[before].text
     assert im.incident()["severity"] == "SEV-2"
 
 
@@ -137,10 +144,7 @@ def _closing_an_open_one(chat: Room, im: Im) -> str:
 def test_what_a_platform_sends_again_is_done_once(chat: Room, im: Im) -> None:
     signal = chat.fake.command(chat.dana, "declare It is down", channel=chat.place.channel("major"))
     for _ in range(3):
-        answer = im.api.client.post(
-            f"/chatops/{chat.place.name}/{chat.provider}", content=signal.body, headers=signal.headers
-        )
-        assert answer.status_code == 200
+        assert chat.post(signal).status_code == 200
     until(lambda: im.get("/api/v1/incidents"))
     im.drain()
     assert len(im.get("/api/v1/incidents")) == 1
