@@ -127,8 +127,8 @@ def test_a_missing_id_means_the_incident_of_the_channel_else_a_choice(chat: Room
 
 
 def test_wrong_usage_is_answered_with_the_right_one(chat: Room, im: Im) -> None:
-    assert "/im declare" in chat.say("declaer it").text
-    assert "Did you mean" in chat.say("declaer it").text
+    if chat.place.name != "discord":  # which offers its own list, and nothing else
+        assert "Did you mean `/im declare`?" in chat.say("declaer it").text
     told = chat.say("escalate INC-1 sevv-1")
     assert "not a severity" in told.text
     assert "/im escalate [incident-id] [severity]" in told.text
