@@ -53,7 +53,7 @@ def act(
     body = msgspec.json.encode(told)
     return Event(
         source=source,
-        key=f"hand:{key}",
+        key=hand_key(key),
         digest=blake2b(body, digest_size=16).digest(),
         type=cast("EventType", EVENTS[hand.verb]),
         at=at,
@@ -64,6 +64,11 @@ def act(
         body=body,
         hand=hand,
     )
+
+
+def hand_key(key: str) -> str:
+    """The idempotency key of an act's event, apart from those that sources choose."""
+    return f"hand:{key}"
 
 
 def _body(hand: Hand, given: IncidentIn, who: str, note: str | None) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -19,7 +18,6 @@ from router.settings import Settings
 from router.store import Store
 from router.vault import Vault
 from router.wake import Waker
-from rules.live import LiveRules
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -63,17 +61,6 @@ async def parts(settings: Settings, *, connections: int = 4, hot: bool = False) 
             Access(store),
             Waker(redis, settings.redis_url),
         )
-
-
-async def live_rules(settings: Settings, store: Store) -> LiveRules:
-    """The rules in force; those of the last run where the files have become bad. Raises RuleFilesError."""
-    last = await store.row("ingest.last_rule_set")
-    return await asyncio.to_thread(
-        LiveRules,
-        settings.rules_dir,
-        default_timezone=settings.timezone,
-        last_good=last["sources"] if last else None,
-    )
 
 
 def owner() -> str:

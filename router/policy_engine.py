@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -84,6 +85,8 @@ def _built(text: str, given: Lines) -> casbin.Enforcer:
         model.add_policy("p", "p", list(rule))
     for pair in given.inherited:
         model.add_policy("g", "g", list(pair))
+    # It tells of every question that it says no to, which is its daily work here.
+    logging.getLogger("casbin").setLevel(logging.ERROR)
     enforcer = casbin.Enforcer(model)
     enforcer.build_role_links()
     for name, function in _FUNCTIONS.items():

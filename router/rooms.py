@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
+import psycopg
 import structlog
 
 from adapters.contract import DeliveryError, Message
@@ -21,6 +22,7 @@ from router import compose, ids
 from router.adapting import Adapters
 from router.batch import Batch, Delivery, Step
 from router.incidents import OVER, Incident
+from router.problems import Problem
 from router.providers import Directory
 from router.store import Store, statement
 from router.store.database import Connection
@@ -120,6 +122,15 @@ class Concierge:
                 "rooms.again",
                 {**_of(task), "wait": wait, "failed": failed, "detail": error.detail},
             )
+        except (psycopg.OperationalError, psycopg.InterfaceError, OSError, Problem):
+            raise  # the database is away; the lease brings the room back
+        except Exception as error:
+            _log.error("room_crashed", room=task.name, provider=task.provider, exc_info=error)
+            detail = f"a defect ({type(error).__name__}); see the log"
+            given_up = task.attempts >= MAX_ATTEMPTS
+            await self._store.run(
+                "rooms.again", {**_of(task), "wait": _LONGEST_WAIT, "failed": given_up, "detail": detail}
+            )
 
     async def _do(self, task: Task) -> None:
         adapter = await self._rooms(task)
@@ -160,7 +171,8 @@ class Concierge:
             cursor = await connection.execute(
                 statement("rooms.opened"), {**_of(task), "channel": room.channel, "url": room.url or None}
             )
-            if cursor.rowcount:
+            kept = await cursor.fetchone()
+            if kept is not None and kept["state"] == "open":
                 row = msgspec.structs.asdict(summary_delivery(task, incident, room.channel)) | {
                     "fallback_of": None
                 }

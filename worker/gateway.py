@@ -25,7 +25,7 @@ from router import log
 from router.bootstrap import Parts, parts
 from router.chat.inbox import Inbox
 from router.chat.work import CHANNEL
-from router.problems import Problem
+from router.problems import Problem, Unavailable
 from router.settings import Settings
 from router.store import connect_options
 from router.targets import Provider
@@ -128,9 +128,12 @@ class Ear:
             try:
                 await self._inbox.receive(self._provider.name, given, datetime.now(UTC), mine=False)
                 break
-            except _AWAY as error:
+            except (psycopg.OperationalError, psycopg.InterfaceError, Unavailable, OSError) as error:
                 _log.warning("database_away", error=type(error).__name__)
                 await asyncio.sleep(1.0)
+            except (psycopg.Error, Problem) as error:  # asking again would end in the same, and all others would wait
+                _log.error("input_not_kept", provider=self._provider.name, error=type(error).__name__)
+                return
         with contextlib.suppress(RedisError, OSError):
             await self._parts.redis.publish(CHANNEL, b"1")
 

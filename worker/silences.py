@@ -11,11 +11,12 @@ from typing import Final
 import psycopg
 import structlog
 
-from router.bootstrap import Parts, live_rules
+from router.bootstrap import Parts
 from router.catalogue import EMPTY, Catalogue
 from router.oncall import Roster
 from router.problems import Problem
 from router.redecide import Grounds, due, settle
+from router.ruling import live_rules
 from router.silences import keep_maintenance
 from rules.live import LiveRules
 from rules.model import RuleFilesError

@@ -15,7 +15,7 @@ from litestar.datastructures import State
 
 from router import metrics
 from router.access import Principal
-from router.bootstrap import Parts, live_rules, parts
+from router.bootstrap import Parts, parts
 from router.calendars import Calendars
 from router.catalogue import LiveCatalogue
 from router.chat import Desk, World
@@ -25,6 +25,7 @@ from router.judged import Judgements
 from router.oncall import Roster
 from router.people import People
 from router.policy import Policy
+from router.ruling import live_rules
 from router.settings import Settings
 from rules.live import LiveRules
 

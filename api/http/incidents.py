@@ -200,15 +200,25 @@ async def _act(
     context = context_of(request)
     by = f"api:{principal.name}"
     hand = Hand(verb=verb, account=None, actor=by, via=f"api:{principal.source}", data=_told(verb))
-    event = act(
-        hand, incident, key=_key(request, by), at=now(), who=principal.name, note=note, changes=changes
-    )
+    key = _key(request, by)
+    try:
+        event = act(hand, incident, key=key, at=now(), who=principal.name, note=note, changes=changes)
+    except Invalid as problem:
+        raise _of_body(problem) from None
     await context.ingest.submit([event])
     row = await context.parts.store.row(
         "incidents.by_external", {"source": event.source, "id": event.incident.id}
     )
     assert row is not None
     return row | {"id": row["display_id"]}
+
+
+def _of_body(problem: Invalid) -> Invalid:
+    """The problem with fields as this body names them: `severity`, which an event has in `incident`."""
+    fields = [
+        msgspec.structs.replace(each, field=each.field.removeprefix("incident.")) for each in problem.fields
+    ]
+    return Invalid(problem.detail.removeprefix("incident."), *fields)
 
 
 def _told(verb: Verb) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Response, Router, get, post
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.params import FromPath, FromQuery
 
 from adapters import registry
@@ -47,13 +48,13 @@ class NotBelieved(Problem):
         self.status = refused.refusal.status
 
 
-@post("/chatops/{instance:str}", status_code=200)
+@post("/chatops/{instance:str}", status_code=200, request_max_body_size=MAX_INPUT)
 async def webhook(request: Call, instance: FromPath[str]) -> Response[bytes]:
     """A platform's request to a provider by its name. An unsigned ping gets a constant answer."""
     return await _webhook(request, instance, None)
 
 
-@post("/chatops/{platform:str}/{instance:str}", status_code=200)
+@post("/chatops/{platform:str}/{instance:str}", status_code=200, request_max_body_size=MAX_INPUT)
 async def platform_webhook(
     request: Call, platform: FromPath[str], instance: FromPath[str]
 ) -> Response[bytes]:
@@ -63,9 +64,7 @@ async def platform_webhook(
 
 async def _webhook(request: Call, name: str, platform: str | None) -> Response[bytes]:
     context = context_of(request)
-    body = await request.body()
-    if len(body) > MAX_INPUT:
-        raise TooLarge(f"the body has {len(body)} bytes; no chat platform sends more than {MAX_INPUT}")
+    body = await _body(request)
     if bytes(body.translate(None, b" \r\n\t")) == PING:
         return _pong()
     provider = await _provider(context, name, platform)
@@ -74,6 +73,14 @@ async def _webhook(request: Call, name: str, platform: str | None) -> Response[b
     incoming = Incoming(headers=_headers(request), body=body, received_at=datetime.now(UTC))
     answer = await _taken(context, provider, incoming)
     return Response(answer.body, status_code=answer.status, media_type=answer.media_type)
+
+
+async def _body(request: Call) -> bytes:
+    """The raw body; what is too large is refused before it is held, announced or in chunks."""
+    try:
+        return await request.body()
+    except RequestEntityTooLarge:
+        raise TooLarge(f"the body is too large; no chat platform sends more than {MAX_INPUT} bytes") from None
 
 
 async def _taken(context: Context, provider: Provider, incoming: Incoming) -> HttpAnswer:
@@ -138,10 +145,14 @@ async def _require_person_here(request: Call, context: Context) -> None:
 
 
 def _headers(request: Call) -> dict[str, str]:
-    """The headers by lower-case names; of one sent twice the first, so that one added to it does not win."""
+    """The headers by lower-case names; one that is sent twice is both, so that no signature fits it.
+
+    Joined by a comma: https://www.rfc-editor.org/rfc/rfc9110#section-5.2
+    """
     found: dict[str, str] = {}
-    for name, value in request.scope["headers"]:
-        found.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+    for raw, value in request.scope["headers"]:
+        name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
+        found[name] = f"{found[name]}, {text}" if name in found else text
     return found
 
 

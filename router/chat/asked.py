@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, Protocol
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 Outcome = Literal["done", "refused", "asked", "misused", "failed", "ignored"]
 """What became of an input: the label of metrics, the fact of rules, the word of the audit."""
+
+MAX_HEADLINE: Final = 150
+"""Slack cuts a header there, the shortest of all: https://docs.slack.dev/reference/block-kit/blocks/header-block"""
+_BREAK: Final = re.compile(r"(?P<head>.{1,140}?)(?:; |\. )", re.DOTALL)
 
 ANSWER: Final = "answer"
 """Message.event of an answer: templates are for notifications only."""
@@ -55,6 +60,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     given: ChatInput
     provider: Provider
     at: datetime
+    begun: datetime | None = None
+    """When the input came, where it was begun before: then it may be done already."""
 
     def argument(self, name: str) -> str | None:
         """An argument, or None where it was not given."""
@@ -103,7 +110,12 @@ class Run(Protocol):
 
 
 def said(headline: str, text: str = "", **more: object) -> Message:
-    """An answer in words."""
+    """An answer in words. What a headline has no room for goes into the text, whole."""
+    if len(headline) > MAX_HEADLINE:
+        first = _BREAK.match(headline)
+        head = f"{first['head']}." if first else headline[: MAX_HEADLINE - 1] + "…"
+        rest = sentence(headline[first.end() :]) if first else headline
+        headline, text = head, f"{rest}\n{text}".strip()
     return msgspec.structs.replace(Message(event=ANSWER, headline=headline, text=text), **more)
 
 
@@ -120,6 +132,12 @@ def done(headline: str, incident: Incident | None = None, text: str = "", *, car
 def refused(detail: str, incident: Incident | None = None) -> Answer:
     """It is not done, and why."""
     return Answer(message=said(sentence(detail)), outcome="refused", incident=incident)
+
+
+async def stranger(people: People, label: str) -> str:
+    """What somebody without an account is called; anybody may call themselves what an account is called."""
+    known = bool(await people.candidates(label))
+    return f"{label} (not linked)" if known else label
 
 
 def sentence(detail: str) -> str:

@@ -18,8 +18,8 @@ from router import announce, compose
 from router.chat import asked as words
 from router.chat.asked import Answer, Asked, Run, World, said
 from router.chat.commands import Button, Command
+from router.chat.extending import Button as ReplyButton
 from router.chat.extending import (
-    Answered,
     DeclaredButton,
     DeclaredCommand,
     Declined,
@@ -28,7 +28,6 @@ from router.chat.extending import (
     Request,
     User,
 )
-from router.chat.extending import Button as ReplyButton
 from router.chat.usage import Misused, Usage, usage
 from router.incidents import Incident
 from router.problems import Problem
@@ -175,7 +174,7 @@ async def _called(function: Function, request: Request) -> Any:
     return await given if inspect.isawaitable(given) else given
 
 
-async def _in_thread(function: Callable[[Request], Any], request: Request) -> Answered:
+async def _in_thread(function: Callable[[Request], Any], request: Request) -> Any:
     """Call it in a thread of its own: one that never ends blocks neither the others nor the process's end."""
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[Any] = loop.create_future()
@@ -220,4 +219,3 @@ def _failed(
 def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-

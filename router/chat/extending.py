@@ -55,8 +55,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 class Button(msgspec.Struct, frozen=True):
     """A button under a reply; the function that `@button(id)` stands over is called when it is pressed.
 
-    DeclarationError where the id is not [a-z0-9_.-]{1,40}, the value more than 50 ASCII characters, or the label
-    empty or longer than 75 characters.
+    DeclarationError where the id is not [a-z0-9_.-]{1,40}, the value more than 50 ASCII characters, or the
+    label empty or longer than 75 characters.
     """
 
     id: str
@@ -68,7 +68,9 @@ class Button(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         require_id(self.id)
         if len(self.value) > _MAX_VALUE or not self.value.isascii() or not self.value.isprintable():
-            raise DeclarationError(f"the value of button `{self.id}` must be at most {_MAX_VALUE} ASCII characters")
+            raise DeclarationError(
+                f"the value of button `{self.id}` must be at most {_MAX_VALUE} ASCII characters"
+            )
         if not 0 < len(self.label) <= _MAX_LABEL:
             raise DeclarationError(f"the label of button `{self.id}` must have 1 to {_MAX_LABEL} characters")
         if self.style not in ("default", "primary", "danger"):

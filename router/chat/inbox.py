@@ -7,19 +7,35 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from adapters.contract import Message
 from adapters.inbound import ChatInput
 from router import ids
 from router.store import Store, statement
 from router.store.database import Connection
-from router.vault import Vault
+from router.vault import Vault, VaultError
 
 LEASE_SECONDS: Final = 60.0
 """How long a process may work on an input before another one takes it over."""
 
-_decode_input = msgspec.json.Decoder(ChatInput).decode
-_decode_message = msgspec.json.Decoder(Message).decode
+_log = structlog.get_logger()
+
+
+def storable(given: ChatInput) -> ChatInput:
+    """The input without U+0000, which PostgreSQL cannot keep; nobody types it on purpose."""
+    told = msgspec.json.encode(given)
+    if b"\\u0000" not in told:
+        return given
+    return msgspec.convert(_without_nul(msgspec.to_builtins(given)), type=ChatInput)
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(each) for key, each in value.items()}
+    return value
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +65,7 @@ class Inbox:
 
         It is this process's to do, unless it is not `mine`: then any desk takes it.
         """
-        row_id = ids.new()
+        row_id, given = ids.new(), storable(given)
         row = await self._store.row(
             "chat.receive",
             {
@@ -67,7 +83,17 @@ class Inbox:
     async def claim(self, limit: int) -> list[Item]:
         """What nobody works on: left by a process that died, or brought by another role."""
         rows = await self._store.rows("chat.claim", {"lease": LEASE_SECONDS, "limit": limit})
-        return [self._item(row) for row in rows]
+        return [item for row in rows if (item := await self._opened(row)) is not None]
+
+    async def _opened(self, row: Mapping[str, Any]) -> Item | None:
+        """The item of a row; one that cannot be read any more keeps no other waiting."""
+        try:
+            return self._item(row)
+        except (VaultError, msgspec.MsgspecError) as error:
+            _log.error("input_unreadable", input=row["id"], error=type(error).__name__)
+            detail = f"cannot be read any more ({type(error).__name__})"
+            await self._store.run("chat.unanswered", {"id": row["id"], "detail": detail})
+            return None
 
     def _item(self, row: Mapping[str, Any]) -> Item:
         given = msgspec.convert(row["input"], type=ChatInput)

@@ -207,7 +207,8 @@ async def runbook(world: World, asked: Asked, incident: Incident | None) -> Answ
 async def help_(world: World, asked: Asked, _: Incident | None) -> Answer:
     """What the bot can do."""
     name = asked.argument("command")
-    return Answer(message=world.commands.help_for(name.split()[0] if name else None), outcome="done")
+    named = (name or "").split()
+    return Answer(message=world.commands.help_for(named[0] if named else None), outcome="done")
 
 
 COMMANDS: Final[tuple[Command, ...]] = (

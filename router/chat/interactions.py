@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from adapters.inbound import ChatInput, Field, Form, Option
+from router.chat import words
 from router.chat.asked import Call
+from router.chat.commands import ALIASES
+from router.chat.questions import CANCEL, CHOOSE, CONFIRM
 from router.chat.usage import INCIDENT, Misused, Usage, arguments, usage
 from router.events import SEVERITIES
 from router.problems import Conflict
@@ -41,6 +44,10 @@ FORMS: Final[Mapping[str, tuple[str, str]]] = {
     "update": ("Status Update", "What is new?"),
 }
 """Buttons that open a form for a note: its title, and what it asks."""
+
+
+RESERVED: Final = frozenset({*_PRESSED, *_CHOSEN, *FORMS, _DECLARE, CHOOSE, CONFIRM, CANCEL})
+"""Ids of buttons, menus and forms that nobody else's may have."""
 
 
 def called(given: ChatInput) -> Call:
@@ -83,10 +90,12 @@ def form_for(given: ChatInput, services: Sequence[str]) -> Form | None:
 
 def _for_command(text: str, services: Sequence[str]) -> Form | None:
     """`declare` without a word more, and `update INC-7` without a note."""
-    command, _, rest = text.strip().partition(" ")
-    if command.lower() == _DECLARE and not rest.strip():
+    command, _, rest = words.plain(text).partition(" ")
+    command = command.lower().removeprefix("/")
+    command = ALIASES.get(command, command)
+    if command == _DECLARE and not rest.strip():
         return declare_form(services)
-    if command.lower() == "update":
+    if command == "update":
         try:
             found = arguments(_UPDATE, rest)
         except Misused:

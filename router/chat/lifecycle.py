@@ -8,8 +8,9 @@ from typing import Final
 from adapters.contract import Choice
 from adapters.inbound import Receives
 from router import senders
+from router.accounts import visible_name
 from router.acts import RESPONSES, SOURCE, act
-from router.chat.asked import Answer, Asked, Missing, World, done
+from router.chat.asked import Answer, Asked, Missing, World, done, stranger
 from router.chat.commands import Command, command
 from router.chat.usage import Misused
 from router.events import SEVERITIES, Hand, Verb
@@ -142,10 +143,10 @@ async def person(world: World, asked: Asked, named: str) -> str:
     if user is None:
         raise Misused(f"I do not know `{query[:60]}`; name an account, or mention somebody of this chat")
     if not isinstance(adapter, Receives):
-        return user.name
+        return await stranger(world.people, visible_name(user.name) or user.id)
     identity = Identity(platform=asked.provider.platform, workspace=await adapter.workspace(), user=user.id)
     account = await world.people.account_of(identity)
-    return account.name if account else user.name or user.id
+    return account.name if account else await stranger(world.people, visible_name(user.name) or user.id)
 
 
 async def update(world: World, asked: Asked, incident: Incident | None) -> Answer:

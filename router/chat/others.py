@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from router import announce, compose, silences
+from router import announce, compose, ids, silences
 from router.chat.asked import Answer, Asked, World, done, refused
 from router.chat.commands import Command, command
 from router.chat.usage import INCIDENT, Misused
@@ -63,16 +63,24 @@ async def link(world: World, asked: Asked, _: Incident | None) -> Answer:
         joined = await world.people.use_code(code, who, label=asked.speaker.label)
         whom = "You are" if joined.identity == who else f"{joined.label} ({joined.identity.text}) is"
         return done(f"{whom} linked to the account {joined.account.name}.")
-    if asked.given.kind == "mention" and asked.given.channel_kind != "direct":
-        return refused("ask me with `/im link`, or in a direct message: the code is for you alone")
     fresh = await world.people.issue_code(who, asked.speaker)
-    known = asked.speaker.account
     where = (
         "Type `/im link` with it where you are not linked yet."
-        if known
+        if asked.speaker.account
         else "Type `/im link` with it where you are linked, or give it to an admin."
     )
-    return done(f"Your code is {fresh}. {where} It works once, for 10 minutes.")
+    # Headlines are put into the audit, texts are not.
+    answer = done("Here is your code.", text=f"{fresh}\n{where} It works once, for 10 minutes.")
+    return answer if asked.given.channel_kind == "direct" else await _in_private(world, asked, answer)
+
+
+async def _in_private(world: World, asked: Asked, answer: Answer) -> Answer:
+    """Tell only the person who asked: not every platform can do that in a channel, and whoever reads a code
+    can take the account."""
+    assert answer.message is not None
+    adapter = world.parts.adapters.connected(asked.provider).adapter
+    await adapter.post(f"@{asked.given.user.id}", answer.message, nonce=ids.nonce(f"code {asked.id}"))
+    return done("I have sent you a code in a direct message.")
 
 
 COMMANDS: Final[tuple[Command, ...]] = (

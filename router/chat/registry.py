@@ -14,15 +14,13 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from adapters.inbound import ChatInput, Person
-from router.chat import interactions, questions
-from router.chat.built_in import COMMANDS
+from router.chat.built_in import BUTTONS, COMMANDS
 from router.chat.commands import ALIASES, Button, Command, Commands
 from router.chat.custom import button_of, command_of
 from router.chat.extending import Declared, DeclaredButton, DeclaredCommand, declared
+from router.chat.interactions import RESERVED
 from router.chat.shipped import SHIPPED
 from router.policy import RANKS
-from router.problems import Conflict
 
 ENTRY_POINTS: Final = "im.commands"
 """A package names a module, or a decorated function, under this group."""
@@ -56,7 +54,7 @@ def assembled(teams: Iterable[Found]) -> Commands:
     """The built-in and shipped commands with those of teams, which may stand in for shipped ones."""
     commands = {each.name: each for each in (*COMMANDS, *SHIPPED)}
     fixed = {each.name: "a built-in command" for each in COMMANDS}
-    buttons: dict[str, Button] = {}
+    buttons = {each.id: each for each in BUTTONS}
     for found in teams:
         for each in found.declared:
             if isinstance(each, DeclaredCommand):
@@ -65,8 +63,8 @@ def assembled(teams: Iterable[Found]) -> Commands:
                 fixed[made.name] = f"declared by {found.origin}"
             else:
                 buttons[each.id] = _button(each, found.origin, buttons)
-    for id in buttons.keys() & commands.keys():
-        raise CommandsError(f"the button `{id}` is called as a command is; give it another id")
+    for name in sorted(buttons.keys() & commands.keys()):
+        raise CommandsError(f"the button `{name}` has the name of a command; give it another id")
     return Commands(commands.values(), buttons.values())
 
 
@@ -169,22 +167,10 @@ def _check_usage(where: str, made: Command) -> None:
 
 def _button(given: DeclaredButton, origin: str, taken: Mapping[str, Button]) -> Button:
     where = f"{origin}: the button `{given.id}`"
-    if given.id in taken or _is_ours(given.id):
+    if given.id in taken or given.id in RESERVED:
         raise CommandsError(f"{where} is there already; give it another id")
     _require_role(where, given.role)
     return button_of(given)
-
-
-def _is_ours(id: str) -> bool:
-    """Whether pressing a button of this id means something to the router itself."""
-    if id in (questions.CHOOSE, questions.CONFIRM, questions.CANCEL):
-        return True
-    pressed = ChatInput(key="", kind="action", user=Person(id=""), workspace="", channel="", action=id)
-    try:
-        interactions.called(pressed)
-    except Conflict:
-        return False
-    return True
 
 
 def _require_role(where: str, role: str) -> None:

@@ -18,6 +18,8 @@ async def room(world: World, asked: Asked, incident: Incident | None) -> Answer:
     provider = asked.provider
     if not isinstance(world.parts.adapters.connected(provider).adapter, Rooms):
         return refused(f"{provider.name} has no war rooms", incident)
+    if incident.status == "closed":
+        return refused(f"{incident.display_id} is closed; reopen it first", incident)
     guests = await invited(world, asked, incident)
     await rooms.want(world.parts.store, incident, [provider.name], guests)
     concierge = Concierge(world.parts.store, world.parts.adapters, world.parts.directory)

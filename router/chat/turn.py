@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import structlog
 from adapters.contract import DeliveryError, Message
 from adapters.inbound import ChatInput, Receives
 from router.chat import interactions, questions, usage, which, words
-from router.chat.asked import Answer, Asked, Call, Missing, World, refused, said, sentence
+from router.chat.asked import Answer, Asked, Call, Missing, World, refused, said, sentence, stranger
 from router.chat.commands import Button, Command
 from router.chat.inbox import Item
 from router.chat.places import place_of
@@ -24,6 +25,7 @@ from router.targets import Provider
 
 _log = structlog.get_logger()
 _SHOWN: Final = 200
+_CODE: Final = re.compile(r"\A(\W*link\b\W*)\w.*", re.IGNORECASE | re.DOTALL)
 _RANK: Final = {"refuse": 0, "confirm": 1, "allow": 2}
 
 
@@ -66,21 +68,21 @@ async def _asked(world: World, item: Item, provider: Provider) -> Asked:
         given=given,
         provider=provider,
         at=world.clock(),
+        begun=item.received_at if item.attempts > 1 else None,
     )
 
 
 async def _name(world: World, speaker: Speaker) -> str:
-    """Anybody may call themselves anything, also what somebody's account is called."""
-    if speaker.account is None and await world.people.find(speaker.label) is not None:
-        return f"{speaker.label} (not linked)"
-    return speaker.label
+    return speaker.label if speaker.account else await stranger(world.people, speaker.label)
 
 
 def said_by(given: ChatInput) -> str:
-    """What the timeline and the audit keep of an input: `/im ack INC-7`, `[acknowledge] INC-7`."""
+    """What the timeline, the audit and other channels are told of an input: `/im ack INC-7`,
+    `[acknowledge] INC-7`; of a link's code nothing, as it stays good where it was typed in vain."""
+    typed = _CODE.sub(r"\1…", given.text)
     if given.kind == "command":
-        return f"/im {given.text}".strip()
-    return given.text if given.kind == "mention" else f"[{given.action}] {given.value}".strip()
+        return f"/im {typed}".strip()
+    return typed if given.kind == "mention" else f"[{given.action}] {given.value}".strip()
 
 
 async def _call(world: World, asked: Asked) -> Call | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from adapters.contract import Choice
+from router import ids
+from router.acts import hand_key
 from router.chat import questions
 from router.chat.asked import Answer, Asked, World, refused
 from router.chat.usage import INCIDENT
@@ -12,13 +15,15 @@ from router.incidents import Incident
 from router.problems import NotFound
 
 _LONGEST: Final = 70
+_SKEW: Final = timedelta(minutes=5)
+"""By how much the clocks of two machines may differ."""
 _ANY: Final = ("open", "acknowledged")
 """What a person means who does not say which, where the command does not tell."""
 
 
 async def incident(world: World, asked: Asked, states: tuple[str, ...]) -> Incident | Answer:
     """The incident, or the question which one; `states` are those in which the command makes sense."""
-    named = asked.argument(INCIDENT) or await _here(world, asked, states)
+    named = await _begun(world, asked) or asked.argument(INCIDENT) or await _here(world, asked, states)
     if named:
         return await by_id(world, named)
     return await _choice(world, asked, states or _ANY)
@@ -30,6 +35,16 @@ async def by_id(world: World, display_id: str) -> Incident:
     if row is None:
         raise NotFound(f"there is no incident {display_id[:60]}; `/im list` shows the open ones")
     return Incident(**row)
+
+
+async def _begun(world: World, asked: Asked) -> str | None:
+    """The incident that this very input has changed already, before a process died: now the channel's
+    open one may be another."""
+    if asked.begun is None:
+        return None
+    since = ids.first_at(asked.begun - _SKEW)
+    row = await world.parts.store.row("chat.begun", {"since": since, "key": hand_key(asked.id)})
+    return str(row["display_id"]) if row else None
 
 
 async def _here(world: World, asked: Asked, states: tuple[str, ...]) -> str | None:

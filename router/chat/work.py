@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -37,7 +38,17 @@ CHANNEL: Final = "im:inbox"
 MAX_ATTEMPTS: Final = 8
 _LONGEST_WAIT: Final = 60.0
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError, Unavailable)
+FAILED: Final = Turn(
+    answer=Answer(
+        message=said("That did not work, and the fault is here.", "An admin finds more in the log."),
+        outcome="failed",
+    )
+)
 _log = structlog.get_logger()
+
+
+class _TakenOver(Exception):
+    """This desk's lease ran out, and another has dealt with the input: it answers."""
 
 
 class Desk:
@@ -64,18 +75,32 @@ class Desk:
 
     async def run(self) -> None:
         """Take over what other processes left or brought, until cancelled; see `finished`."""
-        listener = asyncio.create_task(self._listen())
+        beside = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_house())]
         try:
             while True:
-                with contextlib.suppress(*_AWAY):
-                    await self._take_over()
-                    await self._concierge.serve()
-                    await register(self._world)
+                await self._careful(self._take_over)
                 self._ring.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ring.wait(), POLL_SECONDS)
         finally:
-            listener.cancel()
+            for each in beside:
+                each.cancel()
+
+    async def _keep_house(self) -> None:
+        """Rooms and registrations wait for platforms, so people do not wait for them."""
+        while True:
+            await self._careful(self._concierge.serve)
+            await self._careful(lambda: register(self._world))
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _careful(self, work: Callable[[], Awaitable[object]]) -> None:
+        """A round of it; neither an absent database nor a defect ends the rounds."""
+        try:
+            await work()
+        except _AWAY:
+            return
+        except Exception as error:
+            _log.error("chat_round_failed", error=type(error).__name__, exc_info=error)
 
     async def finished(self, seconds: float = 5.0) -> None:
         """Wait for what is in hand; what takes longer is another desk's when its lease runs out."""
@@ -113,13 +138,16 @@ class Desk:
                     item = await self._handle(item, provider)
                 await self._answer(item, provider)
                 metrics.INTERACTION_SECONDS.observe(time.monotonic() - started)
+            except _TakenOver:
+                _log.info("chat_taken_over", input=item.id)
             except _AWAY as error:
                 # The database is away, or asked for time: the lease or the wait brings the row back.
                 _log.warning("chat_waits", input=item.id, error=type(error).__name__)
                 await self._later(item, "a part of the installation was away")
             except Exception as error:
                 _log.error("chat_failed", input=item.id, error=type(error).__name__, exc_info=error)
-                await self._later(item, f"a defect ({type(error).__name__})")
+                detail = f"a defect ({type(error).__name__})"
+                await (self._later if item.attempts < MAX_ATTEMPTS else self._given_up)(item, detail)
 
     async def _provider(self, name: str) -> Provider | None:
         directory = self._world.parts.directory
@@ -128,12 +156,20 @@ class Desk:
         return directory.providers.get(name)
 
     async def _handle(self, item: Item, provider: Provider | None) -> Item:
-        made = await self._made(item, provider)
+        return await self._written(item, provider, await self._made(item, provider))
+
+    async def _written(self, item: Item, provider: Provider | None, made: Turn, detail: str = "") -> Item:
+        """Write down what was made of an input, once; without an answer where another desk was quicker."""
         answer = made.answer
         lanes: frozenset[str] = frozenset()
         async with self._world.parts.store.transaction() as connection:
             first = await self.inbox.handled(
-                connection, item, command=made.command, outcome=answer.outcome, answer=answer.message
+                connection,
+                item,
+                command=made.command,
+                outcome=answer.outcome,
+                answer=answer.message,
+                detail=detail or None,
             )
             if first:
                 entry = audit_entry(made, item)
@@ -150,6 +186,8 @@ class Desk:
                     lanes = await telling.tell(
                         connection, made, made.asked, self._world.live.current, directory.providers
                     )
+        if not first:
+            raise _TakenOver
         if lanes:
             await self._world.parts.waker.wake()
         if provider is not None:
@@ -199,9 +237,17 @@ class Desk:
             await self.inbox.unanswered(item, error.detail)
 
     async def _later(self, item: Item, detail: str) -> None:
-        """Give the row back; a person who can be told is told after the last try."""
+        """Give the row back. What waits for a part of the installation waits for as long as that takes."""
         with contextlib.suppress(Problem, *_AWAY):
-            if item.attempts < MAX_ATTEMPTS:
-                await self.inbox.again(item, wait=min(_LONGEST_WAIT, 2.0**item.attempts), detail=detail)
+            wait = min(_LONGEST_WAIT, 2.0 ** min(item.attempts, MAX_ATTEMPTS))
+            await self.inbox.again(item, wait=wait, detail=detail)
+
+    async def _given_up(self, item: Item, detail: str) -> None:
+        """After the last try: write down that it failed; the person is told in the next round."""
+        with contextlib.suppress(_TakenOver, Problem, *_AWAY):
+            if item.handled:
+                await self.inbox.unanswered(item, detail)
                 return
-            await self.inbox.unanswered(item, detail)
+            provider = self._world.parts.directory.providers.get(item.provider)
+            item = await self._written(item, provider, FAILED, detail)
+            await self.inbox.again(item, wait=0.0, detail=detail)

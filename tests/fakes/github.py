@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from tests.fakes.base import Call, FakePlatform, Refused, Reply
@@ -51,7 +50,6 @@ class GithubFake(FakePlatform):
         self.listeners: dict[str, list[str]] = {"chatops-deploy": [""]}
         self.dispatched: list[dict[str, Any]] = []
         self.runs: list[FakeRun] = []
-        self.clock_ahead = timedelta(0)
         self.limited: Mapping[str, str] | None = None
         """Headers of a rate limit that is in force."""
         self.read_only = False
@@ -68,12 +66,11 @@ class GithubFake(FakePlatform):
         self, title: str, *, repository: str = "shop/web", event: str = "repository_dispatch"
     ) -> FakeRun:
         """A run begins now."""
-        run = FakeRun(1000 + len(self.runs), repository, title, self._now().replace(microsecond=0), event)
+        run = FakeRun(
+            1000 + len(self.runs), repository, title, datetime.now(UTC).replace(microsecond=0), event
+        )
         self.runs.append(run)
         return run
-
-    def _now(self) -> datetime:
-        return datetime.now(UTC) + self.clock_ahead
 
     def _dispatch(self, call: Call) -> Reply:
         self._check(call)
@@ -84,7 +81,7 @@ class GithubFake(FakePlatform):
         for title in self.listeners.get(body["event_type"], []):
             values = {name: str(value) for name, value in body.get("client_payload", {}).items()}
             self.start(title.format(**values) or body["event_type"], repository=call.match[0])
-        return Reply(None, 204, self._date())
+        return Reply(None, 204)
 
     def _list(self, call: Call) -> Reply:
         self._check(call)
@@ -96,13 +93,13 @@ class GithubFake(FakePlatform):
             if run.repository == call.match[0] and run.created_at >= since and event in (None, run.event)
         ]
         rows = [self._row(run) for run in reversed(found)][: int(call.query.get("per_page", "30"))]
-        return Reply({"total_count": len(found), "workflow_runs": rows}, 200, self._date())
+        return Reply({"total_count": len(found), "workflow_runs": rows})
 
     def _one(self, call: Call) -> Reply:
         self._check(call)
         for run in self.runs:
             if run.repository == call.match[0] and str(run.id) == call.match[1]:
-                return Reply(self._row(run), 200, self._date())
+                return Reply(self._row(run))
         raise _refused(404, "Not Found")
 
     def _check(self, call: Call) -> None:
@@ -125,9 +122,6 @@ class GithubFake(FakePlatform):
             "html_url": f"https://github.com/{run.repository}/actions/runs/{run.id}",
             "created_at": f"{run.created_at:%Y-%m-%dT%H:%M:%SZ}",
         }
-
-    def _date(self) -> dict[str, str]:
-        return {"date": format_datetime(self._now(), usegmt=True)}
 
 
 def _event(call: Call) -> dict[str, Any]:

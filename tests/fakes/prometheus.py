@@ -13,7 +13,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class PrometheusFake(FakePlatform):
-    """`series` holds, by query, the values by labels from the oldest to the newest; `scalars` plain numbers."""
+    """`series` holds, by query, the values by labels, the oldest first; `scalars` plain numbers."""
 
     platform: ClassVar[str] = "prometheus"
 
@@ -56,9 +56,7 @@ class PrometheusFake(FakePlatform):
         if self.token and call.headers.get("authorization") != f"Bearer {self.token}":
             raise Refused(Reply(b"Unauthorized", 401, {"content-type": "text/plain"}))
         if not call.query.get("query") or set(call.query) - set(known):
-            raise _bad(
-                'invalid parameter "query": unknown position: parse error: no expression found in input'
-            )
+            raise _bad('invalid parameter "query": parse error: no expression found in input')
         return call.query["query"]
 
 

@@ -161,7 +161,11 @@ def test_completion_offers_the_commands_of_a_group() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "api.cli"], env=environ, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == ["plain,test", "plain,test-notifications"]
+    assert done.stdout.split() == [
+        "plain,test",
+        "plain,test-commands",
+        "plain,test-notifications",
+    ]
 
 
 def test_settings_that_cannot_be_used_are_named(

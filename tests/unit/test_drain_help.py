@@ -34,7 +34,7 @@ class Nothing:
 
 def drain(waker: Calls, in_hand: int) -> Drain:
     parts: dict[str, Any] = dict.fromkeys(("store", "adapters"))
-    directory: Any = type("Empty", (), {"providers": {}, "broken": {}})()
+    directory: Any = type("Empty", (), {"providers": {}, "deliverable": {}, "broken": {}})()
     made = Drain(
         **parts,
         redis=fakeredis.FakeAsyncRedis(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from adapters.config import ProviderConfig
@@ -133,5 +134,6 @@ def test_every_target_that_rule_files_may_name_is_resolved() -> None:
         archive_channel="A",
     )
     where = context(everything, announced=(("a", "N"),))
+    where = msgspec.structs.replace(where, rooms=(("a", "R"),))
     for target in TARGETS:
         assert list(addresses(Notify(to=target), where)), target

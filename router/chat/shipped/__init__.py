@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from router.chat.commands import Command
-from router.chat.shipped import maintenance, metric, workflows
+from router.chat.shipped.maintenance import COMMANDS as MAINTENANCE
+from router.chat.shipped.metric import COMMANDS as METRIC
+from router.chat.shipped.workflows import COMMANDS as WORKFLOWS
 
-SHIPPED: Final[tuple[Command, ...]] = (*workflows.COMMANDS, *metric.COMMANDS, *maintenance.COMMANDS)
+SHIPPED: Final[tuple[Command, ...]] = (*WORKFLOWS, *METRIC, *MAINTENANCE)
 """A team's own command may take the name of one of these."""

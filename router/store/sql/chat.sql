@@ -60,6 +60,11 @@ SELECT i.display_id FROM war_rooms r JOIN incidents i ON i.id = r.incident_id
 WHERE r.provider = %(provider)s AND r.channel = ANY(%(rooms)s)
 LIMIT 2
 
+-- name: begun
+-- Ids sort by time, so this reads the newest events only.
+SELECT i.display_id FROM events e JOIN incidents i ON i.id = e.incident_id
+WHERE e.id >= %(since)s::uuid AND e.key = %(key)s
+
 -- name: open_in_channel
 SELECT i.display_id FROM streams s JOIN incidents i ON i.id = s.incident_id
 WHERE s.provider = %(provider)s AND s.channel = %(channel)s AND i.status = ANY(%(statuses)s)

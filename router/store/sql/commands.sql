@@ -53,7 +53,7 @@ WHERE id = %(id)s::uuid AND state = 'wanted'
 RETURNING id
 
 -- name: move
-UPDATE dispatches SET state = %(state)s, attempts = CASE WHEN state = %(state)s THEN attempts ELSE 0 END,
+UPDATE dispatches SET state = %(state)s, attempts = CASE WHEN %(state)s IN (state, 'wanted') THEN attempts ELSE 0 END,
     sent_at = coalesce(%(sent_at)s, sent_at), run_id = coalesce(%(run_id)s, run_id),
     run_url = coalesce(%(run_url)s, run_url), outcome = coalesce(%(outcome)s, outcome),
     not_before = now() + make_interval(secs => %(wait)s), lease_until = NULL

@@ -22,8 +22,11 @@ WHERE i.id = r.incident_id AND (r.incident_id, r.provider) IN (
 RETURNING r.incident_id::text, r.provider, r.state, r.name, r.channel, r.url, r.guests, r.attempts, i.display_id
 
 -- name: opened
-UPDATE war_rooms SET state = 'open', channel = %(channel)s, url = %(url)s, lease_until = NULL, detail = NULL, attempts = 0
-WHERE incident_id = %(incident)s::uuid AND provider = %(provider)s AND state = 'wanted'
+-- One whose incident was closed meanwhile keeps its channel, so that it is put away.
+UPDATE war_rooms SET state = CASE WHEN state = 'wanted' THEN 'open' ELSE state END,
+    channel = %(channel)s, url = %(url)s, lease_until = NULL, detail = NULL, attempts = 0
+WHERE incident_id = %(incident)s::uuid AND provider = %(provider)s AND state IN ('wanted', 'closing')
+RETURNING state
 
 -- name: invited
 UPDATE war_rooms SET guests = ARRAY(SELECT unnest(guests) EXCEPT SELECT unnest(%(guests)s::text[])), lease_until = NULL
