@@ -204,6 +204,8 @@ class Providers:
             await self._reseal(connection, "providers.reseal", rows)
             sources = await connection.execute(statement("callbacks.lock_all"))
             await self._reseal(connection, "callbacks.reseal", await sources.fetchall())
+            settings = await connection.execute(statement("commands.lock_all"))
+            await self._reseal(connection, "commands.reseal", await settings.fetchall())
             await audit.record(connection, actor, "secrets.rotate", "providers", data={"count": len(rows)})
         if not self._vault.from_environment:
             self._vault.drop_old_keys()

@@ -86,4 +86,10 @@ def _configured(row: dict[str, Any]) -> str:
 
 
 def _pairs(config: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in config.items() if value not in ("", {}, []))
+    shown = {key: _words(value) for key, value in sorted(config.items())}
+    return "; ".join(f"{key} {text}" for key, text in shown.items() if text)
+
+
+def _words(value: object) -> str:
+    """A setting in a line; of a map its keys, as what they hold may be long."""
+    return ", ".join(map(str, value)) if isinstance(value, list | dict) else str(value)

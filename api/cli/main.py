@@ -28,6 +28,7 @@ COMMANDS: Final = (
     Entry("ticker", "api.cli.roles:ticker", _RUN, "Do what is due only."),
     Entry("gateway", "api.cli.roles:gateway", _RUN, "Hear mentions and reactions over kept connections."),
     Entry("chatops", "api.cli.chatops:chatops", _CHAT, "Chat providers: configure, test, write to them."),
+    Entry("commands", "api.cli.commands:commands", _CHAT, "Commands of chat, and their settings."),
     Entry("templates", "api.cli.templates:templates", _CHAT, "Message templates: list and preview them."),
     Entry("events", "api.cli.events:events", _WORK, "Post lifecycle events."),
     Entry("incidents", "api.cli.incidents:incidents", _WORK, "Incidents: list, show and work them."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from api.http.serve import run
+from router.chat.registry import CommandsError
 from router.policy import PolicyError
 from router.problems import Problem
 from router.process import CANNOT_BEGIN
@@ -22,7 +23,7 @@ def main() -> int:
         return _refuse(*map(str, error.problems))
     except PolicyError as error:
         return _refuse(*map(str, error.faults))
-    except (SettingsError, StoreError, VaultError, Problem) as error:
+    except (CommandsError, SettingsError, StoreError, VaultError, Problem) as error:
         return _refuse(str(error))
     return 0
 

@@ -15,10 +15,12 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.http import (
     catalogue,
+    commands,
     deliveries,
     events,
     incidents,
     ops,
+    pictures,
     problems,
     providers,
     reads,
@@ -44,6 +46,8 @@ def create_app(context: Context) -> Litestar:
         incidents.ROUTER,
         users.ROUTER,
         catalogue.ROUTER,
+        commands.ROUTER,
+        pictures.ROUTER,
         silences.ROUTER,
         rehearsals.ROUTER,
         ops.ROUTER,

@@ -26,6 +26,7 @@ from router.chat import feedback, telling
 from router.chat.asked import Answer, World, said
 from router.chat.inbox import Inbox, Item
 from router.chat.registering import register
+from router.chat.shipped import dispatches
 from router.chat.turn import NOTHING, Turn, audit_entry, open_form, turn
 from router.problems import Problem, Unavailable
 from router.rooms import Concierge
@@ -91,6 +92,7 @@ class Desk:
         while True:
             await self._careful(self._concierge.serve)
             await self._careful(lambda: register(self._world))
+            await self._careful(lambda: dispatches.follow(self._world))
             await asyncio.sleep(POLL_SECONDS)
 
     async def _careful(self, work: Callable[[], Awaitable[object]]) -> None:

@@ -1,4 +1,4 @@
-"""People in chat, for flow tests: what they do arrives signed over real HTTP, and what they see is read back."""
+"""People in chat, for flow tests: what they do arrives signed over real HTTP; what they see is read back."""
 
 from __future__ import annotations
 

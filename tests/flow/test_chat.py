@@ -22,16 +22,16 @@ def status(im: Im, id: str = "INC-2024-001") -> str:
 
 def test_an_incident_is_declared_worked_and_closed_by_commands(chat: Room, im: Im) -> None:
     said = chat.say('declare --sev SEV-2 --service checkout "Payment processing down"')
-    id = im.get("/api/v1/incidents")[0]["id"]
-    assert f"Declared {id} as SEV-2" in said.text
+    number = im.get("/api/v1/incidents")[0]["id"]
+    assert f"Declared {number} as SEV-2" in said.text
     assert "Payment processing down" in said.text
     until(lambda: chat.place.announced("major"))
-    assert "You acknowledged" in chat.say(f"ack {id.lower()} “Investigating MySQL cluster”").text
-    assert "is SEV-1 now" in chat.say(f"escalate {id} sev1").text
-    assert "Noted" in chat.say(f"update {id} failing over").text
-    assert "Resolved" in chat.say(f'resolve {id} "Fixed by restarting MySQL primary"').text
-    assert "Closed" in chat.say(f"close {id}").text
-    incident = im.incident(id)
+    assert "You acknowledged" in chat.say(f"ack {number.lower()} “Investigating MySQL cluster”").text
+    assert "is SEV-1 now" in chat.say(f"escalate {number} sev1").text
+    assert "Noted" in chat.say(f"update {number} failing over").text
+    assert "Resolved" in chat.say(f'resolve {number} "Fixed by restarting MySQL primary"').text
+    assert "Closed" in chat.say(f"close {number}").text
+    incident = im.incident(number)
     assert (incident["status"], incident["severity"], incident["service"]) == ("closed", "SEV-1", "checkout")
     until(lambda: "closed" in chat.text(chat.announced()).lower())
 

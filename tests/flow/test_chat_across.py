@@ -21,29 +21,31 @@ def test_what_one_platform_does_all_others_show(im: Im, first: int) -> None:
         a, b, c, d, e = (chats[name] for name in order)
         a.say('declare --sev SEV-2 --service checkout "Payment processing down"')
         (incident,) = im.get("/api/v1/incidents")
-        id = incident["id"]
+        number = incident["id"]
         for chat in chats.values():
             until(lambda chat=chat: chat.place.announced("major"))
         messages = {name: chats[name].announced() for name in order}
 
         b.press(b.announced(), "Acknowledge")
         for name, chat in chats.items():
-            until(lambda name=name, chat=chat: shows(chat, chat.announced(), id, "acknowledged"))
-        c.say(f"escalate {id} SEV-1")
-        d.say(f"assign {id} me")
+            until(lambda name=name, chat=chat: shows(chat, chat.announced(), number, "acknowledged"))
+        c.say(f"escalate {number} SEV-1")
+        d.say(f"assign {number} me")
         e.press(e.announced(), "View Details")
-        e.say(f'resolve {id} "rolled back"')
-        a.say(f"close {id}")
+        e.say(f'resolve {number} "rolled back"')
+        a.say(f"close {number}")
 
         im.settled(20)
         for name, chat in chats.items():
             stands = chat.announced()
             assert stands.id == messages[name].id, f"{name} was edited in place"
-            assert shows(chat, stands, id, "Payment processing down", "SEV-1", "closed"), chat.text(stands)
+            assert shows(chat, stands, number, "Payment processing down", "SEV-1", "closed"), chat.text(
+                stands
+            )
             assert "Acknowledge" not in chat.place.subject.buttons(stands)
-        after = im.incident(id)
+        after = im.incident(number)
         assert (after["status"], after["severity"]) == ("closed", "SEV-1")
-        acts = [row["event_type"] for row in im.get(f"/api/v1/incidents/{id}/timeline")]
+        acts = [row["event_type"] for row in im.get(f"/api/v1/incidents/{number}/timeline")]
         assert acts == [
             "chatops.declare",
             "chatops.acknowledge",

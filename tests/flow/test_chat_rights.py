@@ -190,7 +190,8 @@ def test_a_yes_is_judged_anew(house: Build) -> None:
 def test_somebody_elses_yes_does_not_count(house: Build) -> None:
     here = house("p, responder, close, *, SEV-2, confirm")
     if here.chat.place.name == "slack":
-        return  # only the one who was asked sees the question there
+        assert asked.to == here.chat.dana, "nobody else sees the question"
+        return
     here.im.post(event(), event("resolved", minute=1, id="evt-2"))
     asked = here.chat.say("close INC-2024-001")
     told = here.chat.press(asked.posted, "Yes", user=here.chat.erin).text
@@ -232,13 +233,6 @@ def outside(chat: Room, text: str) -> Shown:
 
 
 # Names.
-
-
-def handle(chat: Room, user: str) -> str:
-    """What the platform calls somebody."""
-    if chat.place.name == "slack":
-        return next(one["name"] for one in chat.fake.users if one["id"] == user)  # type: ignore[attr-defined]
-    return next(one["name"] for one in chat.fake.members if one["id"] == user)  # type: ignore[attr-defined]
 
 
 def rename(chat: Room, user: str, name: str) -> None:
@@ -290,6 +284,13 @@ HOSTILE = (
 )
 
 
+ALIVE = {
+    "slack": ("<!channel>", "<!subteam", "<@U0DANA>", "<https://evil.example|"),
+    "teams": ("<at>everyone", "[link](https://evil.example)", "](http", "*bold*"),
+}
+"""What would mean something there."""
+
+
 @pytest.mark.parametrize("name", PLATFORMS)
 def test_hostile_texts_and_names_are_shown_and_mean_nothing(im: Im, name: str) -> None:
     with platform(im, name) as chat:
@@ -301,7 +302,6 @@ def test_hostile_texts_and_names_are_shown_and_mean_nothing(im: Im, name: str) -
                 f"update INC-2024-001 {text}",
                 f"oncall {text}",
                 f"{text}",
-                f"help {text}",
                 f"assign INC-2024-001 {text}",
                 f"list --service {text}",
             ):
@@ -313,5 +313,5 @@ def test_hostile_texts_and_names_are_shown_and_mean_nothing(im: Im, name: str) -
         assert {row["state"] for row in states} == {"answered"}
         assert "failed" not in {row["outcome"] for row in states}
         shown = json.dumps([call.body.decode(errors="replace") for call in chat.fake.calls])  # type: ignore[attr-defined]
-        for markup in ("<!channel>", "<!subteam", "<@U0DANA>", "<https://evil.example|", '"type":"user"'):
+        for markup in ALIVE[name]:
             assert markup not in shown, markup

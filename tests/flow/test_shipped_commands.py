@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,21 +15,26 @@ from typing import Any, cast
 import httpx
 import msgspec
 import pytest
+import uvicorn
+from click.testing import CliRunner
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
+from api.cli.commands import commands as im_commands
+from api.cli.errors import Refused
 from api.http import commands, pictures, problems
 from router.calendars import Calendars
 from router.catalogue import LiveCatalogue
 from router.chat import World
 from router.chat.registry import commands_of
-from router.chat.shipped import dispatches, maintenance
+from router.chat.shipped import dispatches
 from router.oncall import Roster
 from router.problems import Problem
 from tests.fakes.github import TOKEN, GithubFake
 from tests.fakes.prometheus import PrometheusFake
 from tests.flow.people import Room, room
 from tests.flow.stage import ADMIN, READER, Im, event, until
+from worker.silences import Windows
 
 
 class Office(Room):
@@ -52,6 +60,7 @@ class Web:
             logging_config=None,
         )
         app.state.context = SimpleNamespace(parts=im.parts, world=world)
+        self._app = app
         self._transport = httpx.ASGITransport(app=app)
 
     def call(self, method: str, path: str, body: Any = None, *, token: str = ADMIN) -> httpx.Response:
@@ -61,6 +70,19 @@ class Web:
                 return await client.request(method, path, json=body, headers=headers)
 
         return self._im.loop.run(asked())
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Over a port of this machine, for the command line; its address."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(self._app, lifespan="off", log_level="error"))
+        running = self._im.loop.start(server.serve(sockets=[listener]))
+        until(lambda: server.started)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            running.result(20)
 
     def set(self, name: str, **config: Any) -> dict[str, Any]:
         answer = self.call("PUT", f"/api/v1/chatops/commands/{name}", config)
@@ -396,6 +418,18 @@ def test_github_that_is_not_configured_any_more_ends_what_was_followed(
     assert "not configured any more" in until(lambda: told(chat))[0]
 
 
+def test_a_process_that_comes_too_late_undoes_nothing(chat: Office, github: GithubFake) -> None:
+    configured(chat, github)
+    chat.say("deploy checkout")
+    known = chat.im.loop.run(dispatches.known(chat.world, str(dispatched(chat)["id"])))
+    assert known is not None
+    before = msgspec.structs.replace(known, state="wanted")
+    late = chat.im.loop.run(dispatches.step(chat.world, before))
+    chat.im.loop.run(dispatches.keep(chat.world, before, late))
+    assert dispatched(chat)["state"] == "sent"
+    assert len(github.dispatched) == 1
+
+
 # metric.
 
 
@@ -507,27 +541,29 @@ def planned(folder: Path) -> Path:
     return path
 
 
+def tick(im: Im, world: World) -> None:
+    """What the ticker does once a minute."""
+    im.loop.run(Windows(im.parts, world.roster).turn())
+
+
 def test_windows_become_silences_and_are_listed_with_their_state(
     im_with: Callable[..., Im], tmp_path: Path
 ) -> None:
     im = im_with(catalogue=planned(tmp_path))
     with room(im, "sandbox") as opened:
         chat = furnish(opened, im)
-        before = len(im.sql("SELECT 1 FROM silences"))
-        listed = chat.say("maintenance").text
-        assert "database upgrade · checkout · " in listed
-        if not before:
-            im.loop.run(maintenance.keep(chat.world))
+        assert "database upgrade · checkout · not a silence yet" in chat.say("maintenance").text
+        tick(im, chat.world)
         silences = im.get("/api/v1/silences")
         assert {row["reason"] for row in silences} == {"database upgrade", "search index"}
         listed = chat.say("maintenance").text
         assert "database upgrade · checkout · silenced now" in listed
         assert "search index · search · will be silenced" in listed
-        assert im.loop.run(maintenance.keep(chat.world)) == ()
         ended = next(row["id"] for row in silences if row["reason"] == "search index")
         assert im.call("DELETE", f"/api/v1/silences/{ended}").status_code == 200
         assert "its silence was ended by" in chat.say("maintenance search").text
-        assert im.loop.run(maintenance.keep(chat.world)) == ()
+        tick(im, chat.world)
+        assert "its silence was ended by" in chat.say("maintenance search").text
         assert "No maintenance of `payments` is planned" in chat.say("maintenance payments").text
 
 
@@ -537,14 +573,14 @@ def test_a_window_that_is_gone_ends_its_silence_but_not_while_the_file_is_bad(
     path = planned(tmp_path)
     im = im_with(catalogue=path)
     world = world_of(im)
-    im.loop.run(maintenance.keep(world))
+    tick(im, world)
     path.write_text("version: 1\nservices: [broken\n")
     im.loop.run(world.roster.refresh(force=True))
-    assert im.loop.run(maintenance.keep(world)) == ()
+    tick(im, world)
     assert len(im.get("/api/v1/silences")) == 2
     path.write_text("version: 1\nservices:\n  checkout: {}\n  search: {}\n")
     im.loop.run(world.roster.refresh(force=True))
-    im.loop.run(maintenance.keep(world))
+    tick(im, world)
     assert im.get("/api/v1/silences") == []
 
 
@@ -622,3 +658,21 @@ def test_a_key_that_was_lost_is_said_and_the_token_can_be_given_again(
     assert "cannot be opened with this key" in chat.say("deploy checkout").text
     configured(chat, github)
     assert "GitHub took" in chat.say("deploy checkout").text
+
+
+def test_the_command_line_lists_sets_and_unsets(chat: Office, github: GithubFake, tmp_path: Path) -> None:
+    file = tmp_path / "github.json"
+    file.write_bytes(msgspec.json.encode({"repository": "shop/web", "token": TOKEN, "api_base": github.url}))
+    with chat.web.served() as address:
+        cli = CliRunner(env={"IM_URL": address, "IM_TOKEN": ADMIN})
+        kept = cli.invoke(im_commands, ["set", "github", "--config", f"@{file}"])
+        assert (kept.exit_code, TOKEN in kept.output) == (0, False)
+        assert "events deploy; repository shop/web; token …6789" in kept.output
+        read = cli.invoke(im_commands, ["set", "github", "--config", "-"], input='{"repository": "shop/web"}')
+        assert isinstance(read.exception, Refused)  # the address changes, and the token is not there
+        listed = cli.invoke(im_commands, ["list"])
+        assert re.search(r"/im github <event> .* commander +yes", listed.output)
+        assert cli.invoke(im_commands, ["list", "--json"]).output.startswith("[")
+        assert "not configured any more" in cli.invoke(im_commands, ["unset", "github"]).output
+        again = cli.invoke(im_commands, ["unset", "github"])
+        assert isinstance(again.exception, Refused)

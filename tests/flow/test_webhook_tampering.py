@@ -99,32 +99,32 @@ _numbers = itertools.count(1)
 
 def announced(chat: Room) -> tuple[str, Posted]:
     """A new incident, and the message that announces it."""
-    id = f"INC-2024-{next(_numbers):03d}"
-    chat.im.post(event(incident=id, id=f"evt-{id}"))
+    number = f"INC-2024-{next(_numbers):03d}"
+    chat.im.post(event(incident=number, id=f"evt-{number}"))
 
     def found() -> Posted | None:
         posts = chat.place.announced("major")
-        return next((posted for posted in posts if id in chat.place.text(posted)), None)
+        return next((posted for posted in posts if number in chat.place.text(posted)), None)
 
     posted = until(found)
     assert posted is not None
-    return id, posted
+    return number, posted
 
 
 def genuine(chat: Room) -> dict[str, Signal]:
     """A request of every kind that this platform sends, none of which has been sent."""
     fake, where = chat.fake, chat.place.channel("major")
-    id, posted = announced(chat)
+    incident, posted = announced(chat)
     details = chat.press(posted, "View Details")
     form = chat.form(fake.command(chat.dana, "declare", channel=where))
     found = {
         "press": fake.press(chat.dana, posted, "Acknowledge"),
         "choose": fake.choose(chat.dana, details.posted, "Change the severity", "SEV-3"),
         "form": fake.submit(chat.dana, form, title="Disk full", severity="SEV-2"),
-        "command": fake.command(chat.dana, f"status {id}", channel=where),
+        "command": fake.command(chat.dana, f"status {incident}", channel=where),
     }
     if chat.place.name != "discord":  # whose mentions come by the Gateway
-        found["mention"] = fake.mention(chat.dana, f"status {id}", channel=where)
+        found["mention"] = fake.mention(chat.dana, f"status {incident}", channel=where)
     return found
 
 

@@ -37,6 +37,7 @@ _LONGEST_WAIT: Final = 60.0
 _SLACK: Final[Mapping[str, timedelta]] = {"sent": timedelta(seconds=5), "uncertain": timedelta(seconds=60)}
 """How much earlier a run may have begun: in whole seconds of GitHub's clock, or by a clock of ours."""
 _AT_ONCE: Final = 8
+_SENDING: Final = "sending"
 _log = structlog.get_logger()
 
 
@@ -69,6 +70,9 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     run_id: int | None = None
     run_url: str | None = None
     outcome: str | None = None
+    was: str = ""
+    """The state that this follows from, where sending has begun meanwhile: what another process did since
+    then counts."""
 
     @property
     def over(self) -> bool:
@@ -124,11 +128,12 @@ async def _follow(world: World, dispatch: Dispatch) -> None:
 
 async def keep(world: World, dispatch: Dispatch, move: Move) -> None:
     """Write a move down; a run that another dispatch took meanwhile is not this one's."""
+    about = {"id": dispatch.id, "was": move.was or dispatch.state}
     try:
-        await world.parts.store.run("commands.move", msgspec.structs.asdict(move) | {"id": dispatch.id})
+        await world.parts.store.run("commands.move", msgspec.structs.asdict(move) | about)
     except psycopg.errors.UniqueViolation:
-        again = {"id": dispatch.id, **msgspec.structs.asdict(Move(state=dispatch.state, wait=_FIRST_WAIT))}
-        await world.parts.store.run("commands.move", again)
+        again = msgspec.structs.asdict(Move(state=dispatch.state, wait=_FIRST_WAIT))
+        await world.parts.store.run("commands.move", again | about)
 
 
 async def step(world: World, dispatch: Dispatch) -> Move:
@@ -163,7 +168,7 @@ async def _send(world: World, github: Github, dispatch: Dispatch) -> Move:
     if await world.parts.store.row("commands.begin", lease) is None:
         return Move(state=dispatch.state, wait=_FIRST_WAIT)
     at = await github.dispatch(dispatch.repository, dispatch.event_type, dispatch.payload)
-    return Move(state="sent", sent_at=at, wait=_FIRST_WAIT)
+    return Move(state="sent", sent_at=at, wait=_FIRST_WAIT, was=_SENDING)
 
 
 async def _look(world: World, github: Github, dispatch: Dispatch, now: datetime) -> Move:
@@ -212,14 +217,15 @@ def not_found(dispatch: Dispatch, now: datetime) -> Move:
 def after_error(dispatch: Dispatch, error: DeliveryError, now: datetime) -> Move:
     """Again later, uncertain, or over: a request that may have arrived is not sent a second time."""
     wait = error.retry_after or wait_for(dispatch)
+    was = _SENDING if dispatch.state == "wanted" else dispatch.state
     if dispatch.state == "wanted" and error.may_have_arrived:
-        return Move(state="uncertain", wait=wait)
+        return Move(state="uncertain", wait=wait, was=was)
     patience = SEND_FOR if dispatch.state == "wanted" else FOLLOWED_FOR
     in_time = now + timedelta(seconds=wait) - dispatch.wanted_at <= patience
     if in_time and (error.reason.retryable or error.reason is Reason.BAD_ANSWER):
-        return Move(state=dispatch.state, wait=wait)
+        return Move(state=dispatch.state, wait=wait, was=was)
     what = "was not started" if dispatch.state == "wanted" else "cannot be followed"
-    return Move(state="failed", outcome=f"{_about(dispatch)} {what}: {error.detail}.")
+    return Move(state="failed", outcome=f"{_about(dispatch)} {what}: {error.detail}.", was=was)
 
 
 def wait_for(dispatch: Dispatch) -> float:

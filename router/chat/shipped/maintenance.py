@@ -8,12 +8,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from router import silences
-from router.calendars import CalendarRef
 from router.chat.asked import Answer, Asked, World, done
 from router.chat.commands import Command, command
 from router.incidents import Incident
 from router.muting import Silence
-from router.oncall import MaintenanceWindow, Roster
+from router.oncall import MaintenanceWindow
 
 AHEAD: Final = timedelta(days=30)
 SHOWN: Final = 15
@@ -60,23 +59,6 @@ async def _silences(world: World, windows: list[MaintenanceWindow], now: datetim
     ids = [silence.id for each in windows if (silence := silences.of_window(each, now))]
     rows = await world.parts.store.rows("silences.named", {"ids": ids})
     return {row["id"]: silences.from_row(row) for row in rows}
-
-
-async def keep(world: World) -> tuple[str, ...]:
-    """One round: the windows of the next 30 days become silences, and those that are gone end.
-
-    The ids of the silences that changed. Safe to run from several processes, as often as wanted.
-    """
-    now = world.clock()
-    windows = world.roster.windows(now, now + AHEAD)
-    return await silences.keep_maintenance(world.parts.store, windows, now, complete=complete(world.roster))
-
-
-def complete(roster: Roster) -> bool:
-    """Whether all windows are known: a bad file or an unread calendar must not end their silences."""
-    plans = roster.live.current.maintenance
-    kept = [roster.calendars.get(plan.when.source) for plan in plans if isinstance(plan.when, CalendarRef)]
-    return not roster.live.problems and all(each is not None and each.calendar is not None for each in kept)
 
 
 COMMANDS: Final[tuple[Command, ...]] = (

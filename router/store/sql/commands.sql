@@ -53,11 +53,12 @@ WHERE id = %(id)s::uuid AND state = 'wanted'
 RETURNING id
 
 -- name: move
+-- Only from where it was seen: a process whose lease ran out must not undo what another one did.
 UPDATE dispatches SET state = %(state)s, attempts = CASE WHEN %(state)s IN (state, 'wanted') THEN attempts ELSE 0 END,
     sent_at = coalesce(%(sent_at)s, sent_at), run_id = coalesce(%(run_id)s, run_id),
     run_url = coalesce(%(run_url)s, run_url), outcome = coalesce(%(outcome)s, outcome),
     not_before = now() + make_interval(secs => %(wait)s), lease_until = NULL
-WHERE id = %(id)s::uuid AND state NOT IN ('done', 'failed')
+WHERE id = %(id)s::uuid AND state = %(was)s
 
 -- name: claimed_runs
 SELECT run_id FROM dispatches WHERE repository = %(repository)s AND run_id = ANY(%(runs)s::bigint[])
