@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import scenarios
+from bench.chat import chat_at
 from bench.decisions import decisions
 from bench.starting import starting
 from bench.systems import alertmanager_program
@@ -28,6 +29,8 @@ ROUTER: dict[str, Run] = {
     "latency at 200 events/s": lambda: scenarios.latency_at(200, 10),
     "SEV-1 in a storm of SEV-4, other channels": lambda: scenarios.storm(10_000, 200),
     "SEV-1 in a storm of SEV-4, same channel, Slack's rate": lambda: scenarios.same_channel_storm(10_000, 5),
+    "chat, 50 requests/s": lambda: chat_at(50, 20),
+    "chat, 50 requests/s beside 200 events/s": lambda: chat_at(50, 20, events_per_second=200),
 }
 PEER: dict[str, Run] = {
     "end to end, fake answers at once": lambda: scenarios.alertmanager_end_to_end(30_000, latency=0.0),

@@ -98,6 +98,8 @@ def callbacks_for(
     kind = callbacks.get(provider)
     if event.hand is None or kind is None or not takes(kind, event.type):
         return ()
+    if event.hand.via == f"api:{incident.source}":
+        return ()  # the source itself, with a token that may act
     call = Delivery(
         id=ids.new(),
         event_id=delivery_event_id,

@@ -131,7 +131,10 @@ class Ear:
             except (psycopg.OperationalError, psycopg.InterfaceError, Unavailable, OSError) as error:
                 _log.warning("database_away", error=type(error).__name__)
                 await asyncio.sleep(1.0)
-            except (psycopg.Error, Problem) as error:  # asking again would end in the same, and all others would wait
+            except (
+                psycopg.Error,
+                Problem,
+            ) as error:  # asking again would end in the same, and all others would wait
                 _log.error("input_not_kept", provider=self._provider.name, error=type(error).__name__)
                 return
         with contextlib.suppress(RedisError, OSError):

@@ -13,7 +13,7 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.params import FromPath, FromQuery
 
 from adapters import registry
-from adapters.inbound import ChatInput, HttpAnswer, Incoming, Receives, Refused
+from adapters.inbound import ChatInput, HttpAnswer, Incoming, Receives, Refusal, Refused
 from api.http.bodies import rows
 from api.http.context import Call, Context, caller, context_of
 from router import metrics
@@ -27,6 +27,10 @@ PONG: Final = b'{"type":"pong"}'
 PINGS_PER_SECOND: Final = 20
 MAX_INPUT: Final = 1024 * 1024
 """No platform sends more; what is larger is not even verified."""
+MAX_KEY: Final = 2000
+MAX_ID: Final = 500
+"""Bytes. Platforms' own have less than 300; a row of an index, where they end up, has 2704 at the most:
+https://www.postgresql.org/docs/current/btree.html"""
 _times: deque[float] = deque(maxlen=PINGS_PER_SECOND)
 
 
@@ -90,6 +94,8 @@ async def _taken(context: Context, provider: Provider, incoming: Incoming) -> Ht
         raise NotFound(f"`{provider.name}` takes no input")
     try:
         received = await adapter.receive(incoming)
+        for given in received.inputs:
+            _require_short_ids(given)
     except Refused as refused:
         await _note(
             context, provider, incoming, Judged(judgement=refused.refusal.value, about=refused.detail)
@@ -106,6 +112,17 @@ async def _taken(context: Context, provider: Provider, incoming: Incoming) -> Ht
         services = context.world.roster.live.current.names()
         answer = adapter.acknowledge(given, form_for(given, services) if first else None)
     return answer
+
+
+def _require_short_ids(given: ChatInput) -> None:
+    """Refused where the store could not keep it: the platform would send it again and again."""
+    known = (given.user.id, given.workspace, given.channel, given.thread or "", given.message or "")
+    if _size(given.key) > MAX_KEY or any(_size(each) > MAX_ID for each in known):
+        raise Refused(Refusal.MALFORMED, "an id in it is longer than any that the platform makes")
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _about(given: ChatInput) -> str:

@@ -89,7 +89,7 @@ class Inbox:
         """The item of a row; one that cannot be read any more keeps no other waiting."""
         try:
             return self._item(row)
-        except (VaultError, msgspec.MsgspecError) as error:
+        except msgspec.MsgspecError as error:
             _log.error("input_unreadable", input=row["id"], error=type(error).__name__)
             detail = f"cannot be read any more ({type(error).__name__})"
             await self._store.run("chat.unanswered", {"id": row["id"], "detail": detail})
@@ -110,7 +110,7 @@ class Inbox:
     def _reply(self, sealed: bytes) -> dict[str, str]:
         """What it takes to answer; nothing where the key it was sealed with was rotated away meanwhile."""
         try:
-            return dict(self._vault.open(sealed))
+            return {name: value for name, value in self._vault.open(sealed).items() if isinstance(value, str)}
         except VaultError:
             return {}
 

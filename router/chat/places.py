@@ -13,12 +13,21 @@ from router.targets import Provider
 async def place_of(world: World, provider: Provider, given: ChatInput) -> Place:
     """Where something was said: a war room, a direct conversation, a channel with a use, or any other."""
     kind = _kind(provider, given)
-    if kind == "other":
+    if given.channel_kind == "channel":
         row = await world.parts.store.row(
-            "rooms.of_channel", {"provider": provider.name, "channel": given.channel}
+            "rooms.of_channel", {"provider": provider.name, "channels": rooms_here(given)}
         )
         kind = "room" if row else kind
     return Place(kind=kind, provider=provider.name, channel=given.channel)
+
+
+def rooms_here(given: ChatInput) -> list[str]:
+    """What a war room would be called where something was said: a channel, or a thread in one.
+
+    Teams names the messages of such a thread `<room>|<id>`.
+    """
+    thread = given.thread or ""
+    return [each for each in (given.channel, thread, thread.rpartition("|")[0]) if each]
 
 
 def _kind(provider: Provider, given: ChatInput) -> Kind:

@@ -10,6 +10,7 @@ from router import ids
 from router.acts import hand_key
 from router.chat import questions
 from router.chat.asked import Answer, Asked, World, refused
+from router.chat.places import rooms_here
 from router.chat.usage import INCIDENT
 from router.incidents import Incident
 from router.problems import NotFound
@@ -56,7 +57,7 @@ async def _here(world: World, asked: Asked, states: tuple[str, ...]) -> str | No
         {
             **place,
             "messages": [each for each in (given.thread, given.message) if each],
-            "rooms": [each for each in (given.channel, given.thread) if each],
+            "rooms": rooms_here(given),
         },
     )
     if not rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,59 +12,33 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli.main import im as cli
-from router.acts import act
-from router.batch import Request
 from router.callbacks import settle
-from router.events import Hand, Verb
-from router.handle import handle
-from router.incidents import Incident
-from router.problems import Problem
+from router.events import Verb
 from rules.live import LiveRules
 from rules.load import RuleFilesError
 from tests.fakes.base import Reply
 from tests.fakes.hooks import SECRET, HooksFake
 from tests.fakes.pagerduty import KEY, PagerDutyFake
 from tests.flow.places import place
-from tests.flow.stage import ADMIN, SENDER, Im, event, states, write_rules
+from tests.flow.stage import ADMIN, SENDER, Im, ended, event, states, until, write_rules
 
 SOURCES: Final = "/api/v1/sources"
 INCIDENT: Final = "INC-2024-001"
-_numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def live(running: Im) -> LiveRules:
-    return LiveRules(running.settings.rules_dir, default_timezone="UTC")
+PATHS: Final = {"update": "notes"}
+"""Where the path of an act is not its verb."""
 
 
 @pytest.fixture
-def person(im: Im, live: LiveRules) -> Callable[..., None]:
-    """Does something to an incident as a person in chat does, through the pipeline and its commit."""
+def person(im: Im) -> Callable[..., None]:
+    """Does something to the incident by hand; dana has a token."""
+    token = made(im, "dana", "people")
 
     def do(verb: Verb, note: str | None = None, **changes: str) -> None:
-        im.loop.run(_do(im, live, verb, note, changes))
+        body = changes | ({"note": note} if note else {})
+        answer = im.call("POST", f"/api/v1/incidents/{INCIDENT}/{PATHS.get(verb, verb)}", body, token=token)
+        assert answer.status_code == 200, answer.text
 
     return do
-
-
-async def _do(im: Im, live: LiveRules, verb: Verb, note: str | None, changes: dict[str, str]) -> None:
-    row = await im.parts.store.row("incidents.by_display", {"id": INCIDENT})
-    assert row is not None
-    hand = Hand(verb=verb, account="dana", actor="chatops:U1", via="slack:chat")
-    given = act(
-        hand,
-        Incident(**row),
-        key=f"flow-{next(_numbers)}",
-        at=datetime.now(UTC),
-        who="dana",
-        note=note,
-        changes=changes,
-    )
-    async with im.parts.store.connection() as connection:
-        handled = await handle([Request((given,))], connection, live.current, im.parts.directory)
-    (result,) = handled.results
-    if isinstance(result, Problem):
-        raise result
 
 
 @pytest.fixture
@@ -82,6 +55,13 @@ def duty(im: Im) -> Iterator[PagerDutyFake]:
     with PagerDutyFake() as fake:
         put(im, callback="pagerduty", callback_url=f"{fake.url}/v2/enqueue", secret=KEY)
         yield fake
+
+
+def made(im: Im, name: str, source: str) -> str:
+    """A new token that may act on incidents."""
+    body = {"name": name, "source": source, "scopes": ["incidents:write"]}
+    token: str = im.call("POST", "/api/v1/tokens", body).json()["token"]
+    return token
 
 
 def put(im: Im, status: int = 200, **body: Any) -> Any:
@@ -235,6 +215,14 @@ def test_what_a_source_says_is_not_told_to_it(im: Im, hooks: HooksFake) -> None:
     assert (calls(im), hooks.calls, outcomes(im)) == ([], [], [])
 
 
+def test_what_a_source_does_over_the_api_is_not_told_to_it(im: Im, hooks: HooksFake) -> None:
+    token = made(im, "two-way", "monitoring")
+    im.post(event())
+    answer = im.call("POST", f"/api/v1/incidents/{INCIDENT}/acknowledge", {}, token=token)
+    assert answer.status_code == 200, answer.text
+    assert calls(im) == []
+
+
 def test_a_source_without_a_callback_is_told_nothing(im: Im, person: Callable[..., None]) -> None:
     im.post(event())
     person("acknowledge")
@@ -328,6 +316,19 @@ def test_while_a_later_act_is_pending_the_earlier_ones_arrival_changes_no_messag
     im.drain()
     assert told(im) == 0
     assert "monitoring: resolved, pending" in text(im)
+
+
+def test_workers_and_the_ticker_bring_it_there_and_tell_it(
+    im: Im, duty: PagerDutyFake, person: Callable[..., None]
+) -> None:
+    im.sandbox()
+    duty.alerts[INCIDENT] = "triggered"
+    with ended(im.process("worker", "worker")), ended(im.process("worker", "ticker")):
+        im.post(event())
+        until(lambda: im.shown(channel="major"), 30)
+        person("acknowledge")
+        until(lambda: duty.alerts[INCIDENT] == "acknowledged", 30)
+        until(lambda: "monitoring: acknowledged, confirmed" in text(im), 30)
 
 
 # What callbacks are not.

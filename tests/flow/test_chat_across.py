@@ -1,4 +1,4 @@
-"""One incident, worked by people of all platforms at once: every platform's message ends in the same state."""
+"""One incident, worked by people of all platforms at once: all messages end in the same state."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_what_one_platform_does_all_others_show(im: Im, first: int) -> None:
         messages = {name: chats[name].announced() for name in order}
 
         b.press(b.announced(), "Acknowledge")
-        for name, chat in chats.items():
-            until(lambda name=name, chat=chat: shows(chat, chat.announced(), number, "acknowledged"))
+        for chat in chats.values():
+            until(lambda chat=chat: shows(chat, chat.announced(), number, "acknowledged"))
         c.say(f"escalate {number} SEV-1")
         d.say(f"assign {number} me")
         e.press(e.announced(), "View Details")

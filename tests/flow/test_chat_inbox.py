@@ -52,7 +52,9 @@ def other(im: Im) -> Iterator[Context]:
 
 
 def rows(im: Im) -> list[dict[str, Any]]:
-    return im.sql("SELECT id::text, state, attempts, outcome, detail, reply, answer, key FROM inbox ORDER BY id")
+    return im.sql(
+        "SELECT id::text, state, attempts, outcome, detail, reply, answer, key FROM inbox ORDER BY id"
+    )
 
 
 def answered(im: Im, count: int = 1) -> list[dict[str, Any]]:
@@ -145,9 +147,7 @@ def test_a_desk_that_takes_over_acts_on_the_same_incident(im: Im, other: Context
     with im.draining():
         until(lambda: slack.place.announced("minor"))
         channel = slack.place.channel("minor")
-        item = im.loop.run(
-            taken(other, slack, slack.fake.command(slack.dana, "ack on it", channel=channel))
-        )
+        item = im.loop.run(taken(other, slack, slack.fake.command(slack.dana, "ack on it", channel=channel)))
         im.loop.run(lost(other, item))
         acked = [row["id"] for row in im.get("/api/v1/incidents") if row["status"] == "acknowledged"]
         second = slack.say("declare Two").text
@@ -245,7 +245,7 @@ def test_whatever_use_of_the_store_fails_it_is_done_once_and_answered(
 
 
 def test_a_row_that_cannot_be_opened_keeps_no_other_waiting(im: Im, slack: Room) -> None:
-    """As after a lost key: the first in the queue is unreadable, the others are done."""
+    """As behind a change of shapes: the first in the queue are unreadable, the others are done."""
     im.sql(
         "INSERT INTO inbox (id, provider, key, kind, input, reply) VALUES "
         "('01900000-0000-7000-8000-000000000001', %s, 'a', 'command', '{\"shape\": 1}', 'x'), "
@@ -399,7 +399,9 @@ def test_reactions_are_kept_as_votes_and_the_last_one_counts(im: Im, chat: Room)
     assert {row["message_id"] for row in votes} == {posted.id}
 
 
-def test_nul_and_other_hostile_characters_are_dealt_with_and_answered(im: Im, other: Context, slack: Room) -> None:
+def test_nul_and_other_hostile_characters_are_dealt_with_and_answered(
+    im: Im, other: Context, slack: Room
+) -> None:
     text = "declare a\0b \u202egnp.exe <!channel> @everyone"
     signal = slack.fake.command(slack.dana, text, channel=slack.place.channel("major"))
     assert slack.send(signal).status_code == 200

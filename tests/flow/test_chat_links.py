@@ -1,4 +1,4 @@
-"""People link their chat users to accounts: by a code told on one platform and typed on another, by e-mail."""
+"""People link their chat users to accounts: by a code that is told here and typed there, or by e-mail."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ def test_a_code_told_where_one_is_linked_links_where_it_is_typed(
     assert im.incident()["assignee"] == "dana"
 
 
-def test_a_code_told_where_one_is_not_linked_links_from_where_one_is(
-    im: Im, chats: dict[str, Room]
-) -> None:
+def test_a_code_told_where_one_is_not_linked_links_from_where_one_is(im: Im, chats: dict[str, Room]) -> None:
     account(im, "dana")
     link(im, "dana", chats["slack"], chats["slack"].dana)
     code = ask(chats["teams"])
@@ -88,7 +86,7 @@ def test_a_code_is_told_to_nobody_else(im: Im, chats: dict[str, Room]) -> None:
     """In Teams a bot cannot whisper: whoever reads a code could take the account."""
     for chat in chats.values():
         code = ask(chat)
-        public = [each for each in chat.place.announced("major") + chat.place.replies("major")]
+        public = chat.place.announced("major") + chat.place.replies("major")
         assert not [each for each in public if code in chat.text(each)]
         (shown,) = [each for each in chat.fake.answers if "direct message" in each.text]
         assert code not in shown.text
@@ -130,7 +128,7 @@ def test_no_code_is_on_record_or_told_to_others(im: Im, chats: dict[str, Room]) 
     kept = json.dumps(
         [
             im.sql("SELECT actor, action, subject, outcome, data FROM audit"),
-            im.sql("SELECT body::text, (SELECT facts::text FROM decisions WHERE event_id = events.id) FROM events"),
+            im.sql("SELECT body::text, facts::text FROM events JOIN decisions ON event_id = events.id"),
             im.sql("SELECT command, outcome, detail, answer FROM inbox"),
             im.get("/api/v1/chatops/webhooks"),
         ],
@@ -142,7 +140,9 @@ def test_no_code_is_on_record_or_told_to_others(im: Im, chats: dict[str, Room]) 
     assert [each["said"] for each in said][-1].startswith("/im link")
 
 
-def test_an_email_that_a_platform_vouches_for_links_at_the_next_message(im: Im, chats: dict[str, Room]) -> None:
+def test_an_email_that_a_platform_vouches_for_links_at_the_next_message(
+    im: Im, chats: dict[str, Room]
+) -> None:
     account(im, "dana", email="dana@example.com")
     teams = chats["teams"]
     user = Person(id="29:1new", name="Dana", email="Dana@Example.com")

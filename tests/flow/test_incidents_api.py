@@ -46,8 +46,8 @@ def at_once(count: int, call: Callable[[int], httpx.Response]) -> list[httpx.Res
 
 def test_an_incident_is_declared_worked_and_closed(im: Im) -> None:
     row = declare(im, service="checkout", description="Nobody can pay", labels={"region": "eu"})
-    id = row["id"]
-    assert re.fullmatch(r"INC-\d{4}-\d{3,}", id)
+    number = row["id"]
+    assert re.fullmatch(r"INC-\d{4}-\d{3,}", number)
     assert (row["status"], row["severity"], row["service"], row["labels"]) == (
         "open",
         "SEV-2",
@@ -64,21 +64,21 @@ def test_an_incident_is_declared_worked_and_closed(im: Im) -> None:
         ("resolve", "resolved"),
         ("close", "closed"),
     ):
-        answer = do(im, verb, id, **VERBS[verb])
+        answer = do(im, verb, number, **VERBS[verb])
         assert answer.status_code == 200, (verb, answer.text)
-        assert (answer.json()["id"], answer.json()["status"]) == (id, status), verb
-    shown = im.incident(id)
+        assert (answer.json()["id"], answer.json()["status"]) == (number, status), verb
+    shown = im.incident(number)
     assert (shown["severity"], shown["assignee"]) == ("SEV-1", "dana")
-    timeline = [row["event_type"] for row in im.get(f"/api/v1/incidents/{id}/timeline")]
+    timeline = [row["event_type"] for row in im.get(f"/api/v1/incidents/{number}/timeline")]
     assert len(timeline) == 9
-    assert im.get(f"/api/v1/incidents/{id}/timeline")[1]["actor"] == "api:admin-source"
+    assert im.get(f"/api/v1/incidents/{number}/timeline")[1]["actor"] == "api:admin-source"
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_unknown_incident_is_not_found(im: Im, verb: str) -> None:
-    for id in ("INC-404", "%00", "..%2f..", "' OR 1=1", "x" * 500):
-        answer = do(im, verb, id, **VERBS[verb])
-        assert answer.status_code in (400, 404), (id, answer.text)
+    for number in ("INC-404", "%00", "..%2f..", "' OR 1=1", "x" * 500):
+        answer = do(im, verb, number, **VERBS[verb])
+        assert answer.status_code in (400, 404), (number, answer.text)
     answer = do(im, verb, "INC-404", **VERBS[verb])
     assert answer.status_code == 404
     assert "no incident `INC-404`" in answer.json()["detail"]
@@ -100,10 +100,10 @@ def test_an_unknown_incident_is_not_found(im: Im, verb: str) -> None:
 def test_what_makes_no_sense_is_a_conflict_that_says_what_is_true(
     im: Im, verb: str, body: dict[str, Any], first: list[str], told: str
 ) -> None:
-    id = declare(im)["id"]
+    number = declare(im)["id"]
     for each in first:
-        assert do(im, each, id, **VERBS[each]).status_code == 200
-    answer = do(im, verb, id, **body)
+        assert do(im, each, number, **VERBS[each]).status_code == 200
+    answer = do(im, verb, number, **body)
     assert answer.status_code == 409, answer.text
     assert told.removesuffix(" 0 s ago") in answer.json()["detail"]
     assert answer.headers["content-type"].startswith("application/problem+json")
@@ -216,7 +216,7 @@ def test_twenty_declared_at_once_get_twenty_numbers(im: Im) -> None:
     assert {answer.status_code for answer in answers} == {201}
     ids = [answer.json()["id"] for answer in answers]
     assert len(set(ids)) == 20
-    assert all(re.fullmatch(r"INC-\d{4}-\d{3,}", id) for id in ids)
+    assert all(re.fullmatch(r"INC-\d{4}-\d{3,}", each) for each in ids)
     titles = {row["id"]: row["title"] for row in im.get("/api/v1/incidents")}
     assert all(titles[answer.json()["id"]] == answer.json()["title"] for answer in answers)
 

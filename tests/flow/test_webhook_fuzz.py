@@ -23,7 +23,7 @@ from tests.flow.places import PLATFORMS
 from tests.flow.stage import Im, event, until
 
 SEED: Final = 20260105
-ROUNDS: Final = 60
+ROUNDS: Final = 30
 """Spoiled requests of each kind."""
 MIB: Final = 1024 * 1024
 DEEP: Final = 100_000
@@ -64,6 +64,8 @@ VALUES: Final = (
     *([], {}, [None], [[[]]], {"": None}, {"id": "\0"}, [{"id": 1}], ["a"] * 1000),
 )
 """What the fields of a genuine request are replaced by."""
+INCOMPRESSIBLE: Final = random.Random(SEED).randbytes(9000).hex()
+"""Longer than what a database's index takes, and not to be made shorter."""
 METHODS: Final = ("GET", "PUT", "PATCH", "DELETE", "HEAD", "TRACE", "PROPFIND")
 
 
@@ -244,6 +246,32 @@ def test_genuine_requests_with_spoiled_fields_crash_nothing(chats: dict[str, Roo
         # 501: an invoke of Teams that nobody here handles, as its documentation wants it.
         judge(answer, f"{platform} {call[2]!r}", fine=(200, 501) if platform == "teams" else (200,))
     alive(chat.im, {platform: chat})
+
+
+LONG: Final[dict[str, Callable[[Signal, str], bytes]]] = {
+    "slack": lambda signal, text: with_field(signal, "trigger_id", text),
+    "teams": lambda signal, text: with_field(signal, "id", text),
+    "discord": lambda signal, text: with_field(signal, "token", text),
+    "mattermost": lambda signal, text: with_field(signal, "trigger_id", text),
+}
+"""Ids and secrets that are kept, by platform."""
+
+
+def with_field(signal: Signal, name: str, text: str) -> bytes:
+    if signal.headers["content-type"].startswith(JSON):
+        return json.dumps(json.loads(signal.body) | {name: text}).encode()
+    return urlencode(dict(parse_qsl(signal.body.decode(), keep_blank_values=True)) | {name: text}).encode()
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_an_id_of_any_length_is_kept_or_refused(chats: dict[str, Room], platform: str) -> None:
+    chat = chats[platform]
+    for length in (1000, 2600, 2800, 18_000):
+        made = chat.fake.command(chat.dana, "status", channel=chat.place.channel("major"))
+        body = LONG[platform](made, INCOMPRESSIBLE[:length])
+        kind = made.headers["content-type"]
+        answer = chat.post(signed(chat, body, kind))
+        judge(answer, f"{platform}, {length} characters", fine=(200,))
 
 
 def test_a_body_over_one_mebibyte_is_refused_before_it_is_read(running: Im, chats: dict[str, Room]) -> None:

@@ -96,6 +96,12 @@ def test_what_a_source_sends_never_goes_back() -> None:
     assert calls(sent_by_source()) == ()
 
 
+def test_what_a_source_does_by_a_token_of_its_own_never_goes_back() -> None:
+    event = by_hand()
+    hand = msgspec.structs.replace(event.hand, via="api:tickets")
+    assert calls(msgspec.structs.replace(event, hand=hand)) == ()
+
+
 def test_an_incident_whose_source_has_no_callback_is_nobodys_concern() -> None:
     assert calls(by_hand(source="chatops")) == ()
 

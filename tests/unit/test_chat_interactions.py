@@ -29,7 +29,13 @@ BUTTONS: Final = (
 
 
 def given(kind: str = "action", **more: Any) -> ChatInput:
-    common = {"key": "k", "kind": kind, "user": Person(id="U1"), "workspace": "T1", "channel": "C1"}
+    common: dict[str, Any] = {
+        "key": "k",
+        "kind": kind,
+        "user": Person(id="U1"),
+        "workspace": "T1",
+        "channel": "C1",
+    }
     return ChatInput(**(common | more))
 
 
@@ -118,9 +124,9 @@ def test_forms_fit_every_platform() -> None:
 
 
 def test_the_ids_of_questions_are_no_buttons_of_anything_else() -> None:
-    for id in (questions.CHOOSE, questions.CONFIRM, questions.CANCEL):
+    for number in (questions.CHOOSE, questions.CONFIRM, questions.CANCEL):
         with pytest.raises(Conflict):
-            called(given(action=id, value="x"))
+            called(given(action=number, value="x"))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +161,9 @@ def test_what_postgres_cannot_keep_is_replaced_and_all_else_stays() -> None:
     assert storable(plain) is plain
     user = Person(id="U1", name="da\0na", email="d\0@example.com")
     kept = storable(
-        given("form", user=user, channel_name="\0", fields={"no\0te": "a\0b"}, reply={"url": "x\0"}, thread=None)
+        given(
+            "form", user=user, channel_name="\0", fields={"no\0te": "a\0b"}, reply={"url": "x\0"}, thread=None
+        )
     )
     assert kept.user == Person(id="U1", name="da\ufffdna", email="d\ufffd@example.com")
     assert kept.fields == {"no\ufffdte": "a\ufffdb"}

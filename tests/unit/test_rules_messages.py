@@ -215,7 +215,6 @@ def test_a_wrong_line_of_a_route_is_answered_with_a_mend(line: str, expected: st
             ("routes[0].notify[0].to: `managment`: unknown target; did you mean `management`?"),
         ),
         ("id: one, when: {}, notify: [{to: on_call}]", "routes[0].notify[0].to: not yet: `on_call` "),
-        ("id: one, when: {}, notify: [{to: on_call}]", "routes[0].notify[0].to: not yet: `on_call` "),
         (
             "id: one, when: {}, notify: [{provider: a}]",
             "routes[0].notify[0]: give either `to`, or `provider` and ",

@@ -56,7 +56,7 @@ WHERE r.state = 'open' AND (i.source, i.external_id) IN (SELECT * FROM unnest(%(
 SELECT provider, state, channel, name, url, detail FROM war_rooms WHERE incident_id = %(incident)s::uuid ORDER BY provider
 
 -- name: of_channel
-SELECT incident_id::text FROM war_rooms WHERE provider = %(provider)s AND channel = %(channel)s AND state = 'open'
+SELECT incident_id::text FROM war_rooms WHERE provider = %(provider)s AND channel = ANY(%(channels)s) AND state = 'open'
 
 -- name: announce
 INSERT INTO streams (incident_id, provider, channel) VALUES (%(incident)s::uuid, %(provider)s, %(channel)s)
