@@ -63,6 +63,10 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     rate_limit: RateLimit = RateLimit()
     templates: dict[str, str | dict[str, str]] = {}
 
+    def __repr__(self) -> str:
+        """With its secrets masked: a configuration may end up in a traceback or a log."""
+        return f"{type(self).__name__}({masked(self)})"
+
 
 def current(secret: Secret) -> str:
     """The secret to use outbound: the new one of a pair that is rotated."""

@@ -20,6 +20,9 @@ from adapters.contract import Answer, DeliveryError, Reason
 
 T = TypeVar("T")
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for bytes that are no JSON of the wanted shape; the last for deep nesting."""
+
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 MAX_RETRY_AFTER_SECONDS: Final = 3600.0
 KEEPALIVE_SECONDS: Final = 4.0
@@ -199,7 +202,7 @@ def decode(answer: Answer, kind: type[T], what: str) -> T:
     """The answer's JSON as `kind`; BAD_ANSWER when it is something else."""
     try:
         return msgspec.json.decode(answer.body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise DeliveryError(
             Reason.BAD_ANSWER, f"{what} answered with something unreadable", may_have_arrived=True
         ) from None

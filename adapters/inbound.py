@@ -59,6 +59,15 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     received_at: datetime
 
+    @property
+    def media_type(self) -> str:
+        """Of the body, in lower case and without parameters; nobody signs it."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def __repr__(self) -> str:
+        """Without any value: headers and body hold tokens."""
+        return f"Incoming(headers={sorted(self.headers)}, body={len(self.body)} bytes, at={self.received_at})"
+
 
 class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the platform's request is answered with."""
@@ -107,6 +116,12 @@ class ChatInput(msgspec.Struct, frozen=True, kw_only=True):
     reply: Mapping[str, str] = {}
     """What `answer` and `open_form` need (response_url, interaction token, …). It is a secret: it is sealed
     where it rests, and empty in a rehearsal, where there is nobody to answer."""
+
+    def __repr__(self) -> str:
+        """Without the values of `reply`, and without what was said: it may end up in a traceback or a log."""
+        return (
+            f"ChatInput(kind={self.kind!r}, key={self.key!r}, user={self.user.id!r}, reply={[*self.reply]})"
+        )
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,7 +83,7 @@ def error_of(answer: Answer) -> DiscordError:
 def _problem(answer: Answer) -> _Problem | None:
     try:
         return msgspec.json.decode(answer.body, type=_Problem)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except http.UNREADABLE:
         return None
 
 

@@ -52,6 +52,9 @@ _FATAL: Final[Mapping[int, tuple[Reason, str]]] = {
 _CLOSED: Final = (Reason.UNREACHABLE, "the Gateway closed the connection")
 _GATEWAY_HOSTS: Final = ".discord.gg"
 _PAUSE_SECONDS: Final = 5.0
+_LOOK_UP_WAITS: Final = (0.5, 2.0, 5.0)
+"""Between the tries to look a sender up; what others say waits meanwhile, so that it stays in order."""
+_LONGEST_LOOK_UP_WAIT: Final = 10.0
 _KEEP_ALIVE: Final = "keep alive (shard 0)"
 _log = logging.getLogger(__name__)
 
@@ -187,11 +190,15 @@ async def _hand_on(feed: _Feed, api: Api, deliver: Deliver) -> None:
 
 async def _is_member(api: Api, user: str) -> bool:
     """Whether who wrote to the bot directly is in the server: people of others may write to it too."""
-    try:
-        return await api.roles_of(user) is not None
-    except DeliveryError as error:
-        _log.warning("a direct message is dropped, its sender could not be looked up: %s", error.detail)
-        return False
+    for wait in (*_LOOK_UP_WAITS, None):
+        try:
+            return await api.roles_of(user) is not None
+        except DeliveryError as error:
+            if wait is None or not error.reason.retryable:
+                _log.warning("a direct message is dropped, its sender cannot be looked up: %s", error.detail)
+                break
+            await asyncio.sleep(min(error.retry_after or wait, _LONGEST_LOOK_UP_WAIT))
+    return False
 
 
 async def _close(shard: GatewayShardImpl, running: asyncio.Task[None]) -> None:

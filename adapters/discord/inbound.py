@@ -18,7 +18,16 @@ from adapters.discord.errors import UNKNOWN_INTERACTION, UNKNOWN_MESSAGE, UNKNOW
 from adapters.discord.limits import EPOCH_MS
 from adapters.discord.render import Payload, answering, for_one, marked, render
 from adapters.discord.verify import verify
-from adapters.inbound import ChatInput, CommandSpec, Form, HttpAnswer, Incoming, Received
+from adapters.inbound import (
+    ChatInput,
+    CommandSpec,
+    Form,
+    HttpAnswer,
+    Incoming,
+    Received,
+    Refusal,
+    Refused,
+)
 
 # https://docs.discord.com/developers/interactions/receiving-and-responding#interaction-response-object-interaction-callback-type
 _THINKING: Final = HttpAnswer(body=b'{"type":5,"data":{"flags":64}}')
@@ -39,8 +48,8 @@ _NOT_YET: Final = frozenset({UNKNOWN_INTERACTION, UNKNOWN_MESSAGE, UNKNOWN_WEBHO
 """What Discord answers when the work was done before it had read the acknowledgement."""
 _NOT_YET_WAITS: Final = (0.2, 0.5, 1.0)
 _FRESH_SECONDS: Final = 30.0
-_ORDER_WAIT_SECONDS: Final = 1.0
-"""Of the 3 s in which Discord wants an answer, how many may go to asking how arguments are ordered."""
+_LOOK_UP_SECONDS: Final = 1.0
+"""Of the 3 s in which Discord wants an answer, how many may go to each thing that is asked before it."""
 
 
 class Inbound:
@@ -56,6 +65,7 @@ class Inbound:
         """Verify, then parse; raises only Refused."""
         verify(self._config.public_key, incoming)
         found = interactions.parse(incoming, self._config)
+        await self._require_member(interactions.alone_with(found))
         command = interactions.command_of(found)
         if command:
             await self._learn_order(command.options)
@@ -94,12 +104,26 @@ class Inbound:
         for command in registered:
             self._order = commands.order_of(command.options)
 
+    async def _require_member(self, user: str | None) -> None:
+        """Refused where who acts in direct messages is not in the server (any more): nothing else says so."""
+        if user is None:
+            return
+        try:
+            async with asyncio.timeout(_LOOK_UP_SECONDS):
+                member = await self._api.roles_of(user)
+        except (DeliveryError, TimeoutError):
+            raise Refused(
+                Refusal.KEYS_UNAVAILABLE, "whether the person is in the server could not be asked of Discord"
+            ) from None
+        if member is None:
+            raise Refused(Refusal.WRONG_WORKSPACE, "in direct messages, of somebody who is not in guild_id")
+
     async def _learn_order(self, given: Sequence[commands.Given]) -> None:
         """Ask once how arguments are registered, when somebody gave two; else they stay as they came."""
         if not commands.unordered(given) or all(option.name in self._order for option in given):
             return
         try:
-            async with asyncio.timeout(_ORDER_WAIT_SECONDS):
+            async with asyncio.timeout(_LOOK_UP_SECONDS):
                 listed = await self._api.commands_here()
         except (DeliveryError, TimeoutError):
             return
@@ -108,10 +132,18 @@ class Inbound:
                 self._order = commands.order_of(command.options)
 
     async def _told_person(self, given: ChatInput, token: str, payload: Payload) -> None:
+        add = partial(self._api.follow_up, token, for_one(payload))
         if given.kind == "action":
-            await self._patiently(given, partial(self._api.follow_up, token, for_one(payload)))
-        else:
+            await self._patiently(given, add)
+            return
+        try:
             await self._patiently(given, partial(self._api.answer, token, payload))
+        except DiscordError as error:
+            # Acknowledged with a form that the person was not to have: no answer was promised to fill in.
+            # https://github.com/Pycord-Development/pycord/issues/2238
+            if error.code != UNKNOWN_MESSAGE:
+                raise
+            await add()
 
     async def _told_channel(self, given: ChatInput, payload: Payload, nonce: str) -> bool:
         """False where the bot may not write: commands work in channels that it cannot see."""

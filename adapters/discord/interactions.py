@@ -16,6 +16,7 @@ from adapters.discord.config import DiscordConfig
 from adapters.discord.direct import channel_of, message_of
 from adapters.discord.forms import FilledLabel, filled
 from adapters.discord.permissions import THREADS
+from adapters.http import UNREADABLE
 from adapters.inbound import ChatInput, HttpAnswer, Incoming, Person, Received, Refusal, Refused
 
 T = TypeVar("T")
@@ -122,7 +123,7 @@ _IGNORED: Final[Mapping[int, Received]] = {
 
 def parse(incoming: Incoming, config: DiscordConfig) -> Interaction:
     """The interaction of a verified request; Refused where it is no such thing, or another server's."""
-    if incoming.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    if incoming.media_type != "application/json":
         raise Refused(Refusal.MALFORMED, "the content type is not application/json, which Discord sends")
     found = _decoded(incoming.body, Interaction)
     if found.application_id != config.application_id:
@@ -137,18 +138,28 @@ def command_of(found: Interaction) -> CommandData | None:
     return _decoded(found.data, CommandData) if found.type == COMMAND else None
 
 
+def alone_with(found: Interaction) -> str | None:
+    """Who acts in direct messages with the bot; None in the server, where Discord lets only members act."""
+    account = _account(found)
+    return account.id if account and found.guild_id is None and found.type in _READERS else None
+
+
 def received(found: Interaction, config: DiscordConfig, wording: Wording) -> Received:
     """What a person did, or why nothing follows from it."""
     if found.type in _IGNORED:
         return _IGNORED[found.type]
     if found.type not in _READERS:
         return Received(note="an unknown type of interaction")
-    account = found.member.user if found.member else found.user
+    account = _account(found)
     if account is None or found.channel_id is None or found.token is None:
         raise Refused(Refusal.MALFORMED, "an interaction without a person, a channel or a token")
     if account.bot:
         return Received(answer=_UNCHANGED, note="a bot's interaction")
     return _READERS[found.type](_common(found, account, config), found, wording)
+
+
+def _account(found: Interaction) -> Account | None:
+    return found.member.user if found.member else found.user
 
 
 def _check_server(found: Interaction, guild: str) -> None:
@@ -225,5 +236,5 @@ def _one(common: ChatInput, **more: object) -> Received:
 def _decoded(body: bytes | msgspec.Raw, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise Refused(Refusal.MALFORMED, "the body is not an interaction as Discord documents it") from None

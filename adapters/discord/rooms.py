@@ -94,9 +94,11 @@ class WarRooms:
         )
 
     async def _beside(self) -> GuildChannel | None:
-        """The default channel, unless it is a thread: those have no place and permissions of their own."""
+        """The default channel, or the one that it is a thread of; None where that is of another server."""
         found = await self._api.channel(self._config.default_channel)
-        return found if found.guild_id == self._config.guild_id and not found.is_thread else None
+        if found.is_thread and found.parent_id:
+            found = await self._api.channel(found.parent_id)
+        return found if found.guild_id == self._config.guild_id else None
 
     async def _let_in(self, user: str, room: GuildChannel, standing: Standing) -> bool:
         member = await self._api.roles_of(user) if is_snowflake(user) else None
@@ -142,9 +144,17 @@ def _overwrites(beside: GuildChannel | None, standing: Standing) -> list[Overwri
     """Those of the channel beside, and the bot's own.
 
     A bot may only hand on permissions that it has itself, and Manage Roles only as an administrator.
+    FORBIDDEN where a room could for that reason be seen by people who do not see the channel beside.
     """
     has = standing.in_channel(None)
     may = has if has == EVERYTHING else has & ~MANAGE_ROLES
+    hidden = any(int(o.deny) & VIEW_CHANNEL for o in (beside.permission_overwrites if beside else ()))
+    if hidden and not may & VIEW_CHANNEL:
+        raise DeliveryError(
+            Reason.FORBIDDEN,
+            "the bot cannot hide a room as the default channel is hidden; "
+            "grant its role View Channels in the server's settings",
+        )
     copied = [
         Overwrite(o.id, str(int(o.allow) & may), str(int(o.deny) & may), o.type)
         for o in (beside.permission_overwrites if beside else ())

@@ -136,7 +136,7 @@ def _needs_words(answer: Answer, code: str) -> bool:
 def _code(body: bytes) -> str:
     try:
         code = msgspec.json.decode(body, type=_AppError).id
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except http.UNREADABLE:
         return ""
     # Nothing but the form of an id is repeated in an error, whatever a proxy may have answered.
     return code if _CODE.fullmatch(code) else ""

@@ -12,10 +12,10 @@ from typing import Any, Final
 import msgspec
 
 from adapters.contract import DeliveryError, Reason
+from adapters.http import UNREADABLE
 from adapters.inbound import ChatInput, Person, Refusal, Refused
 from adapters.mattermost import api, mentions
 from adapters.mattermost.directory import Directory, is_id
-from adapters.mattermost.verify import UNREADABLE
 from adapters.mattermost.workspace import Workspace
 
 THUMBS: Final[Mapping[str, str]] = {"+1": "+1", "thumbsup": "+1", "-1": "-1", "thumbsdown": "-1"}

@@ -12,9 +12,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from adapters.http import UNREADABLE
 from adapters.inbound import Refusal, Refused
 from adapters.mattermost.directory import is_id
-from adapters.mattermost.verify import UNREADABLE
 
 T = TypeVar("T", bound="Sent")
 

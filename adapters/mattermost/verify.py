@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from adapters.config import accepted
+from adapters.http import UNREADABLE
 from adapters.inbound import Incoming, Refusal, Refused
 from adapters.mattermost import buttons, dialogs
 from adapters.mattermost.config import MattermostConfig
@@ -25,7 +26,6 @@ Shape = Literal["command", "mention", "action", "dialog", "unknown"]
 
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
-UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _NO_PROOF: Final = "it carries neither a token nor a button's or dialog's secret"
 
@@ -66,8 +66,7 @@ def verified(incoming: Incoming, config: MattermostConfig) -> Verified:
 
 
 def _envelope(incoming: Incoming) -> _Envelope:
-    media_type = incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
-    read = {FORM: _form_envelope, JSON: _json_envelope}.get(media_type)
+    read = {FORM: _form_envelope, JSON: _json_envelope}.get(incoming.media_type)
     if read is None or len(incoming.body) > MAX_INBOUND_BYTES:
         return _Envelope()
     return read(incoming.body)

@@ -56,13 +56,24 @@ async def listen(config: MattermostConfig, deliver: Deliver, *, stop: asyncio.Ev
     An input may be delivered twice, with the same key. What `deliver` raises breaks the connection; the input
     comes again with the next one.
     """
-    async with Http() as outbound, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with Http() as outbound, _session() as session:
         listener = Listener(config, deliver, outbound, session)
         wait = FIRST_WAIT_SECONDS
         while not stop.is_set():
             greeted = await _until(stop, listener.once())
             wait = FIRST_WAIT_SECONDS if greeted else min(wait * 2, LONGEST_WAIT_SECONDS)
             await _until(stop, asyncio.sleep(wait * random.uniform(0.5, 1.0), False))  # noqa: S311  no secret
+
+
+def _session() -> aiohttp.ClientSession:
+    """Follows no redirect: the token is sent behind the handshake, and is for the configured server alone."""
+    watching = aiohttp.TraceConfig()
+    watching.on_request_redirect.append(_refuse_redirect)
+    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[watching])
+
+
+async def _refuse_redirect(*_: object) -> None:
+    raise _Broken("the server redirects; set base_url to the address that it leads to")
 
 
 async def _until(stop: asyncio.Event, work: Awaitable[bool]) -> bool:

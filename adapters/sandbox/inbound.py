@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from adapters.http import encode
+from adapters.http import UNREADABLE, encode
 from adapters.inbound import ChatInput, Incoming, Person, Refusal, Refused
 
 WORKSPACE: Final = "sandbox"
@@ -22,7 +22,6 @@ MAX_BYTES: Final = 256 * 1024
 
 _PATH: Final = re.compile(r"`\$\.([a-z]+)")
 _MISSING: Final = re.compile(r"missing required field `([a-z]+)`")
-_UNREADABLE: Final = (UnicodeDecodeError, RecursionError, msgspec.DecodeError)
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -90,7 +89,7 @@ def _parsed(body: bytes) -> Done:
         return msgspec.json.decode(body, type=Done)
     except msgspec.ValidationError as error:
         raise _malformed(_why(str(error))) from None
-    except _UNREADABLE:
+    except UNREADABLE:
         raise _malformed("it is not JSON") from None
 
 

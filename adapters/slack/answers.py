@@ -100,5 +100,5 @@ def _error(body: bytes) -> str:
     """Slack's word for why; empty for its `ok`, which is plain text or JSON."""
     try:
         return msgspec.json.decode(body, type=Said).error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except http.UNREADABLE:
         return ""

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from adapters.http import UNREADABLE
 from adapters.inbound import ChatInput, Person, Received, Refusal, Refused
 from adapters.slack import place
 from adapters.slack.belonging import Home, kind_of, require
@@ -20,7 +21,7 @@ SAID: Final = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 VOTES: Final[Mapping[str, str]] = {"+1": "+1", "thumbsup": "+1", "-1": "-1", "thumbsdown": "-1"}
 """By the emoji's name; a skin tone follows as `::skin-tone-<2..6>`."""
 
-_LEADING: Final = re.compile(r"\s*<@[UW][A-Z0-9_]+(?:\|[^>]*)?>")
+_MENTION: Final = re.compile(r"<@[UW][A-Z0-9_]+(?:\|[^<>]*)?>")
 
 T = TypeVar("T")
 
@@ -120,16 +121,16 @@ def _without_bot(envelope: Envelope, text: str) -> str:
     bots = _bots(envelope)
     if bots:
         names = "|".join(map(re.escape, bots))
-        without = re.sub(rf"<@(?:{names})(?:\|[^>]*)?>", "", text)
+        without = re.sub(rf"<@(?:{names})(?:\|[^<>]*)?>", "", text)
     else:
-        without = _LEADING.sub("", text, count=1)
+        without = _MENTION.sub("", text, count=1)
     return typed(without).strip()
 
 
 def _decoded(body: msgspec.Raw, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise Refused(Refusal.MALFORMED, "the event is not of the shape that Slack documents") from None
 
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from adapters import look
+from adapters.http import UNREADABLE
 from adapters.inbound import Field, Form
 from adapters.slack import limits
 from adapters.slack.blocks import Entry, Input, People, Plain, Select, Typed
@@ -64,7 +65,7 @@ def origin(private_metadata: str) -> Origin | None:
     """What a modal took along; None where it is not one of ours."""
     try:
         return msgspec.json.decode(private_metadata, type=Origin)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except (*UNREADABLE, UnicodeEncodeError):
         return None
 
 

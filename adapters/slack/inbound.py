@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from adapters.http import UNREADABLE
 from adapters.inbound import HttpAnswer, Incoming, Received, Refusal, Refused
 from adapters.slack import events, interactions
 from adapters.slack.belonging import Home
@@ -18,15 +19,12 @@ MAX_FIELDS: Final = 100
 
 Request = Command | BlockActions | ViewSubmission | Envelope
 
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
-
 T = TypeVar("T")
 
 
 def read(incoming: Incoming) -> Request | Received:
     """The request in its type, or at once what it comes to where no workspace is concerned; else Refused."""
-    media_type = incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
-    reader = _READERS.get(media_type)
+    reader = _READERS.get(incoming.media_type)
     if reader is None:
         raise _malformed("the content type is neither a form nor JSON")
     return reader(incoming.body)
@@ -61,7 +59,7 @@ def _form(body: bytes) -> Request | Received:
 def _fields(body: bytes) -> Mapping[str, str]:
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except _UNREADABLE:
+    except ValueError:
         raise _malformed("the form is not readable") from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
@@ -88,7 +86,7 @@ def _json(body: bytes) -> Request | Received:
 def _decoded(body: bytes, kind: type[T], what: str) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except _UNREADABLE:
+    except UNREADABLE:
         raise _malformed(f"the {what} is not of the shape that Slack documents") from None
 
 

@@ -83,7 +83,8 @@ def submission(given: ViewSubmission, home: Home) -> Received:
         raise Refused(Refusal.MALFORMED, "the form is not one that this bot opened")
     at = place.named(given.user.id, origin.channel, origin.thread)
     done = ChatInput(
-        key=given.trigger_id or given.view.id,
+        # The form's own id: where our answer got lost, Slack asks to try again, and that has a new trigger.
+        key=given.view.id,
         kind="form",
         user=_person(given),
         workspace=workspace,
@@ -100,12 +101,17 @@ def submission(given: ViewSubmission, home: Home) -> Received:
 
 
 def _workspace(given: Interaction, home: Home, installed: str | None = None) -> str:
-    """The person's workspace: the provider's, or their own where they are of another organisation."""
+    """The person's workspace: the provider's, or their own where they are of another organisation.
+
+    A press names as `team` where the app is installed, a form where the person is:
+    https://github.com/slackapi/java-slack-sdk/issues/1041 and https://github.com/slackapi/bolt-js/issues/1614
+    """
     team = given.team.id if given.team else None
-    organisation = given.enterprise.id if given.enterprise and given.is_enterprise_install else None
+    organisation = given.enterprise.id if given.enterprise else None
     theirs = given.user.team_id
-    require(home, (installed, organisation, team or theirs))
-    return theirs if theirs and team and theirs != team else home.team
+    require(home, (installed, organisation if given.is_enterprise_install else None, team or theirs))
+    app = installed or team
+    return theirs if theirs and app and app not in (theirs, organisation) else home.team
 
 
 def _done(element: Element) -> tuple[str, str] | None:

@@ -14,15 +14,12 @@ MAX_HEADER: Final = 150
 MAX_SECTION: Final = 3000
 MAX_FIELD: Final = 2000
 MAX_FIELDS: Final = 10
-# https://docs.slack.dev/reference/block-kit/blocks/context-block
-MAX_CONTEXT_ELEMENTS: Final = 10
 # https://docs.slack.dev/reference/block-kit/blocks/actions-block
 MAX_ACTIONS: Final = 25
 # https://docs.slack.dev/reference/block-kit/block-elements/button-element
 MAX_BUTTON_TEXT: Final = 75
 MAX_BUTTON_VALUE: Final = 2000
 MAX_BUTTON_URL: Final = 3000
-MAX_ACTION_ID: Final = 255
 # https://docs.slack.dev/reference/block-kit/block-elements/select-menu-element
 MAX_PLACEHOLDER: Final = 150
 MAX_OPTIONS: Final = 100
@@ -36,7 +33,6 @@ MAX_ALT: Final = 2000
 # https://docs.slack.dev/reference/views/modal-views
 MAX_VIEW_TITLE: Final = 24
 MAX_VIEW_SUBMIT: Final = 24
-MAX_PRIVATE_METADATA: Final = 3000
 MAX_CALLBACK_ID: Final = 255
 # https://docs.slack.dev/reference/block-kit/blocks/input-block
 MAX_INPUT_LABEL: Final = 2000
@@ -51,8 +47,6 @@ MAX_TOPIC: Final = 250
 
 # https://docs.slack.dev/reference/methods/chat.update  (msg_too_long; chat.postMessage allows more)
 MAX_TEXT: Final = 4000
-# https://docs.slack.dev/reference/methods/chat.postMessage  (too_many_attachments)
-MAX_ATTACHMENTS: Final = 100
 
 # Not documented, measured by others: more blocks than this in one attachment are `invalid_attachments`.
 # https://github.com/slackapi/bolt-python/issues/914
@@ -67,3 +61,6 @@ RATES: Final = Limits(channel=(Window(1, 1.0),))
 
 # https://docs.slack.dev/apis/web-api/pagination : "no more than 200 results at a time".
 PAGE_SIZE: Final = 200
+
+LOOK_UP_SECONDS: Final = 2.0
+"""Of the 3 s in which Slack wants an answer, how many may go to asking which workspace this is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Final, Literal
 
@@ -112,11 +113,13 @@ class Slack:
 
     async def _home(self) -> Home:
         try:
-            team = await self.workspace()
-        except DeliveryError as error:
+            async with asyncio.timeout(limits.LOOK_UP_SECONDS):
+                team = await self.workspace()
+        except (DeliveryError, TimeoutError) as error:
+            why = error.detail if isinstance(error, DeliveryError) else "Slack took too long"
             raise Refused(
                 Refusal.KEYS_UNAVAILABLE,
-                f"which workspace this is could not be asked ({error.detail}); set team_id",
+                f"which workspace this is could not be asked ({why}); set team_id",
             ) from None
         return Home(team, lambda url: verify.may_answer(url, self._config.api_base))
 

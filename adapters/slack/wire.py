@@ -128,7 +128,6 @@ class ViewSubmission(Interaction, frozen=True, kw_only=True):
     """A form was sent off."""
 
     view: View
-    trigger_id: Key | None = None
 
 
 class Authorization(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.contract import Answer, DeliveryError, Reason
-from adapters.http import failure, retry_after
+from adapters.http import UNREADABLE, failure, retry_after
 
 WHO: Final = "Microsoft Teams"
 LOGIN: Final = "the Microsoft login"
@@ -99,5 +99,5 @@ def _named(code: str) -> str:
 def _refusal(answer: Answer) -> _Refusal:
     try:
         return msgspec.json.decode(answer.body, type=_Refusal)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return _Refusal()

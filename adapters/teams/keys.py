@@ -24,6 +24,8 @@ REFRESH_SECONDS: Final = 24 * 3600.0
 UNKNOWN_SECONDS: Final = 3600.0
 PAUSE_SECONDS: Final = 10.0
 """Ours, after a fetch that failed: requests must not become a flood of fetches."""
+FETCH_SECONDS: Final = 4.0
+"""Ours, for metadata and keys together: whoever pressed a button waits for them."""
 MIN_BITS: Final = 2048
 
 T = TypeVar("T")
@@ -65,13 +67,14 @@ class Keys:
     async def ring_for(self, kid: str) -> Keyring:
         """The keyring, with the key of that id if it is published; Refused KEYS_UNAVAILABLE.
 
-        A key that is known is used even if a refresh fails: its signature is as good as before.
+        A key that is known is used even if a refresh fails, or while another request waits for one: its
+        signature is as good as before.
         """
-        if self._due(kid):
+        if self._due(kid) and not (self._knows(kid) and self._lock.locked()):
             async with self._lock:
                 if self._due(kid):
                     await self._try_refresh()
-        if self._ring is None or (kid not in self._ring.keys and self._failed):
+        if self._ring is None or (self._failed and not self._knows(kid)):
             raise Refused(Refusal.KEYS_UNAVAILABLE, f"{_WHAT} cannot be read; see openid_metadata_url")
         return self._ring
 
@@ -83,18 +86,21 @@ class Keys:
     def _failed(self) -> bool:
         return self._failed_at > self._fetched_at
 
+    def _knows(self, kid: str) -> bool:
+        return self._ring is not None and kid in self._ring.keys
+
     def _due(self, kid: str) -> bool:
         now = self._clock()
         if now - self._failed_at < PAUSE_SECONDS:
             return False
         age = now - self._fetched_at
-        unknown = self._ring is None or kid not in self._ring.keys
-        return age >= REFRESH_SECONDS or (unknown and age >= UNKNOWN_SECONDS)
+        return age >= REFRESH_SECONDS or (not self._knows(kid) and age >= UNKNOWN_SECONDS)
 
     async def _try_refresh(self) -> None:
         try:
-            self._keep(await self._fetch())
-        except DeliveryError:
+            async with asyncio.timeout(FETCH_SECONDS):
+                self._keep(await self._fetch())
+        except (DeliveryError, TimeoutError):
             self._failed_at = self._clock()
 
     def _keep(self, ring: Keyring) -> None:
@@ -127,14 +133,8 @@ class Keys:
             return False
         if given.scheme == "https" and given.hostname:
             return True
-        return (
-            configured.scheme == given.scheme == "http"
-            and {
-                given.hostname,
-                configured.hostname,
-            }
-            <= _LOOPBACK
-        )
+        hosts = {given.hostname, configured.hostname}
+        return configured.scheme == given.scheme == "http" and hosts <= _LOOPBACK
 
 
 def _usable(listed: list[Any]) -> Iterator[tuple[str, Key]]:

@@ -205,7 +205,7 @@ def _settle(installation: Installation) -> int:
 
 def _judge(installation: Installation, fake: SlackFake, accepted: list[Act]) -> None:
     with psycopg.connect(installation.database_url) as connection:
-        titles = dict(connection.execute(_TITLES).fetchall())
+        titles: dict[str, int] = dict(connection.execute(_TITLES).fetchall())
         history = {row[:3]: row[3] for row in connection.execute(_HISTORY).fetchall()}
     assert titles == dict.fromkeys(_about(accepted, "declare"), 1)
     pressed = {key[0]: count for key, count in history.items() if key[1] == "chatops.acknowledge"}

@@ -230,6 +230,14 @@ class TestForms:
         await adapter.answer(back, told("declared"), private=True, nonce="a1")
         assert [(shown.to, "declared" in shown.text) for shown in fake.answers] == [(DANA, True)]
 
+    async def test_who_is_refused_the_form_that_opened_is_told(
+        self, adapter: Discord, fake: DiscordFake
+    ) -> None:
+        found = await take(adapter, fake, fake.command(DANA, "declare", channel=CHANNEL), FORM)
+        await adapter.answer(found, told("you may not"), private=True, nonce="a1")
+        [shown] = fake.answers
+        assert (shown.to, "you may not" in shown.text) == (DANA, True)
+
     async def test_a_form_of_a_button_knows_its_message(self, adapter: Discord, fake: DiscordFake) -> None:
         posted = await announced(adapter, fake)
         await take(adapter, fake, fake.press(DANA, posted, "Acknowledge"), FORM)

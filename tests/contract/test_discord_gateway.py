@@ -116,6 +116,19 @@ class TestListening:
             [found] = await router.has(1)
             assert (found.channel, found.channel_kind, found.text) == (f"@{DANA}", "direct", "what is open?")
 
+    async def test_a_direct_message_outlives_a_short_failure_of_the_look_up(
+        self, fake: DiscordFake, gateway: DiscordGateway, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("adapters.discord.gateway._LOOK_UP_WAITS", (0.01, 0.01))
+        async with listening(fake, gateway) as router:
+            fake.fail_next("500", times=2, path=".*/members/.*")
+            gateway.say(DANA, "what is open?", channel=f"@{DANA}")
+            assert (await router.has(1))[0].text == "what is open?"
+            fake.fail_next("500", times=3, path=".*/members/.*")
+            gateway.say(DANA, "lost", channel=f"@{DANA}")
+            gateway.say(DANA, "and now?", channel=f"@{DANA}")
+            assert [found.text for found in (await router.has(2))[1:]] == ["and now?"]
+
     async def test_an_answer_to_a_message_knows_which(
         self, fake: DiscordFake, gateway: DiscordGateway
     ) -> None:

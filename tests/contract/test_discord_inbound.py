@@ -248,6 +248,19 @@ class TestWorkspace:
     async def test_a_group_chat_is_nobodys_server(self, adapter: Discord, fake: DiscordFake) -> None:
         assert await self.changed(adapter, fake, guild_id=..., context=2) == Refusal.WRONG_WORKSPACE
 
+    async def test_who_is_no_longer_in_the_server_is_refused_in_direct_messages(
+        self, adapter: Discord, fake: DiscordFake
+    ) -> None:
+        message = Message(event="text", headline="You are on call", actions=(ACKNOWLEDGE,))
+        receipt = await adapter.post(f"@{DANA}", message, nonce="n")
+        posted = fake.messages[located(receipt.ref)[1]]
+        pressed = incoming(fake.press(DANA, posted, "Acknowledge"))
+        assert (await adapter.receive(pressed)).inputs
+        fake.fail_next("500", path=f".*/members/{DANA}")
+        assert await refusal(adapter, pressed) == Refusal.KEYS_UNAVAILABLE
+        fake.members = [person for person in fake.members if person["user"]["id"] != DANA]
+        assert await refusal(adapter, pressed) == Refusal.WRONG_WORKSPACE
+
     async def test_a_handshake_of_another_application_is_refused(
         self, adapter: Discord, fake: DiscordFake
     ) -> None:

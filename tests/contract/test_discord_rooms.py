@@ -7,11 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from adapters.contract import (
-    Reason,
-)
+from adapters.contract import DeliveryError, Reason
 from adapters.discord.outbound import Discord
-from adapters.discord.permissions import MANAGE_CHANNELS, MANAGE_ROLES, SEND_MESSAGES, VIEW_CHANNEL
+from adapters.discord.permissions import (
+    MANAGE_CHANNELS,
+    MANAGE_ROLES,
+    SEND_MESSAGES,
+    VIEW_CHANNEL,
+    Guild,
+    GuildChannel,
+    Member,
+    Overwrite,
+    Role,
+    Standing,
+)
+from adapters.discord.rooms import _overwrites
 from adapters.http import Http
 from tests.contract.subject_discord import (
     CHANNEL,
@@ -61,6 +71,24 @@ class TestRooms:
         assert made["parent_id"] == "300000000000000009"
         assert hidden[0] in made["permission_overwrites"]
         assert first.url == f"https://discord.com/channels/{fake.guild_id}/{first.channel}"
+
+    async def test_beside_a_thread_of_a_hidden_channel_a_room_is_hidden_too(
+        self, adapter: Discord, fake: DiscordFake
+    ) -> None:
+        hidden = [{"id": fake.guild_id, "type": 0, "allow": "0", "deny": str(VIEW_CHANNEL)}]
+        fake.add_channel("300000000000000010", name="board", permission_overwrites=hidden)
+        fake.channels[CHANNEL].update(type=11, parent_id="300000000000000010")
+        room = await adapter.open_room("inc-1", "x")
+        assert hidden[0] in fake.channels[room.channel]["permission_overwrites"]
+
+    def test_a_room_that_the_bot_could_not_hide_is_not_made(self) -> None:
+        hidden = Overwrite("1", deny=str(VIEW_CHANNEL))
+        beside = GuildChannel("5", type=0, permission_overwrites=(hidden, Overwrite("7", str(VIEW_CHANNEL))))
+        everybody = Role("1", permissions=str(SEND_MESSAGES | MANAGE_CHANNELS))
+        standing = Standing("7", Guild("1", owner_id="9", roles=(everybody,)), Member(roles=()))
+        with pytest.raises(DeliveryError, match="grant its role View Channels") as caught:
+            _overwrites(beside, standing)
+        assert caught.value.reason == Reason.FORBIDDEN
 
     async def test_a_strangers_channel_of_that_name_is_not_taken(
         self, adapter: Discord, fake: DiscordFake

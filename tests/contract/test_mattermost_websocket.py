@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from adapters.contract import Message
 from adapters.http import Http
@@ -245,6 +247,25 @@ async def test_a_wrong_token_is_said_without_the_token_and_stopping_is_quick(
         await task
     assert wrong not in caplog.text
     assert ears.heard == []
+
+
+async def test_a_redirect_is_not_followed_as_the_token_would_go_along(
+    socket: MattermostSocket, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def redirect(_: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect(f"{socket.url}/api/v4/websocket")
+
+    app = web.Application()
+    app.router.add_get("/api/v4/websocket", redirect)
+    stop = asyncio.Event()
+    async with TestServer(app) as elsewhere:
+        settings = configured(socket.fake, base_url=str(elsewhere.make_url("")))
+        task = asyncio.create_task(websocket.listen(settings, Ears(), stop=stop))
+        async with asyncio.timeout(5):
+            await asyncio.to_thread(until, lambda: "the server redirects" in caplog.text)
+            stop.set()
+            await task
+    assert socket.challenges == []
 
 
 async def test_a_server_that_is_away_is_tried_again_until_it_stops(caplog: pytest.LogCaptureFixture) -> None:

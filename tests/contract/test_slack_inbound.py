@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ from adapters.inbound import (
     Form,
     Incoming,
     Option,
+    Person,
     Receives,
     Refusal,
     Refused,
@@ -122,7 +124,7 @@ def incoming(signal: Signal, at: datetime | None = None) -> Incoming:
 
 async def one(adapter: Slack, signal: Signal) -> ChatInput:
     (given,) = (await adapter.receive(incoming(signal))).inputs
-    assert given.key == signal.key
+    assert given.kind == "form" or given.key == signal.key
     return given
 
 
@@ -447,6 +449,80 @@ async def test_a_stranger_of_a_shared_channel_keeps_their_workspace() -> None:
     pressed = press_form(user={"id": "U0STRANGER", "team_id": "T0OTHER"})
     (given,) = (await offline().receive(signed(pressed, FORM))).inputs
     assert (given.workspace, given.channel_kind) == ("T0OTHER", "external")
+
+
+def filled_in(team: str | None, user_team: str, **changes: Any) -> Incoming:
+    """A form of an app that is installed in T0FAKE, sent off by somebody of `user_team`."""
+    view = {
+        "id": "V0FORM",
+        "callback_id": "declare",
+        "private_metadata": json.dumps({"value": "new", "channel": CHANNEL}),
+        "state": {"values": {}},
+        "app_installed_team_id": "T0FAKE",
+    }
+    payload = {
+        "type": "view_submission",
+        "user": {"id": "U0STRANGER", "username": "s", "team_id": user_team},
+        "team": {"id": team, "domain": "x"} if team else None,
+        "view": view,
+    }
+    return signed(urlencode({"payload": json.dumps(payload | changes)}).encode(), FORM)
+
+
+# Whose `team` a form names: https://github.com/slackapi/bolt-js/issues/1614
+@pytest.mark.parametrize(
+    ("request_", "workspace", "kind"),
+    [
+        (filled_in("T0OTHER", "T0OTHER"), "T0OTHER", "external"),
+        (filled_in("T0FAKE", "T0OTHER"), "T0OTHER", "external"),
+        (filled_in("T0OTHER", "T0OTHER", enterprise={"id": "E0OTHER"}), "T0OTHER", "external"),
+        (filled_in(None, "T0OTHER"), "T0OTHER", "external"),
+        (filled_in("T0FAKE", "T0FAKE"), "T0FAKE", "channel"),
+    ],
+)
+async def test_a_stranger_s_form_is_not_taken_for_a_member_s(
+    request_: Incoming, workspace: str, kind: str
+) -> None:
+    (given,) = (await offline().receive(request_)).inputs
+    assert (given.workspace, given.channel_kind) == (workspace, kind)
+
+
+async def test_a_form_that_is_sent_off_again_after_a_lost_answer_has_the_same_key() -> None:
+    tries = [filled_in("T0FAKE", "T0FAKE", trigger_id=trigger) for trigger in ("1.2.3", "4.5.6")]
+    keys = {given.key for each in tries for given in (await offline().receive(each)).inputs}
+    assert keys == {"V0FORM"}
+
+
+async def test_a_slow_slack_does_not_use_up_the_time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.slack.limits.LOOK_UP_SECONDS", 0.05)
+    async with slack(config_team_id="", latency=0.5) as (fake, adapter):
+        request = incoming(fake.command(DANA, "list", channel=CHANNEL))
+        assert await refused(adapter, request) is Refusal.KEYS_UNAVAILABLE
+
+
+async def test_a_mention_of_a_lot_of_nothing_takes_no_time() -> None:
+    with SlackFake() as fake:
+        spaces = fake.event(mention(text=" " * 40_000 + "<@U0BOT> list"), authorizations=None)
+    started = time.monotonic()
+    await one(offline(), spaces)
+    assert time.monotonic() - started < 1
+
+
+def test_what_came_in_shows_no_secret_when_it_is_printed() -> None:
+    request = signed(command_form(), FORM)
+    config = SlackConfig(bot_token="xoxb-1-2-secret-token", signing_secret=SECRET, default_channel="C1")
+    given = ChatInput(
+        key="1",
+        kind="command",
+        user=Person(id=DANA),
+        workspace="T0FAKE",
+        channel=CHANNEL,
+        text="link 123456",
+        reply={"response_url": "https://hooks.slack.com/commands/1/2/hidden"},
+    )
+    printed = f"{request!r} {config!r} {given!r}"
+    for secret in ("xoxb-1-2-secret-token", SECRET, "hidden", "123456", request.headers["x-slack-signature"]):
+        assert secret not in printed
 
 
 async def test_the_workspace_is_asked_for_once_and_only_for_genuine_requests() -> None:

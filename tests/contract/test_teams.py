@@ -577,6 +577,12 @@ def test_a_code_that_is_no_name_is_not_repeated() -> None:
         assert refused(answered(400, code)).detail == "Microsoft Teams answered 400"
 
 
+def test_a_refusal_that_is_nested_without_end_is_judged_by_its_status() -> None:
+    endless = Answer(status=403, headers={}, body=b'{"error":' + b"[" * 100_000)
+    assert refused(endless).reason is Reason.FORBIDDEN
+    assert login_refused(endless).reason is Reason.UNAUTHORIZED
+
+
 def test_the_code_with_a_blank_of_the_documentation_is_known_too() -> None:
     assert refused(answered(400, "Bad Argument")).detail.endswith("malformed")
 

@@ -191,6 +191,29 @@ async def test_keys_that_are_known_outlive_a_failed_refresh() -> None:
     assert caught.value.refusal is Refusal.KEYS_UNAVAILABLE
 
 
+async def test_a_slow_key_service_holds_up_one_request_and_not_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("adapters.teams.keys.FETCH_SECONDS", 0.2)
+    published = Published()
+    teams = listening(published)
+    await teams.receive(incoming())
+    published.now += 86_400
+    monkeypatch.setattr(published, "request", never)
+    first = asyncio.create_task(teams.receive(incoming()))
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(0.1):
+        assert (await teams.receive(incoming())).inputs
+    assert not first.done()
+    async with asyncio.timeout(1):
+        assert (await first).inputs
+        assert (await teams.receive(incoming())).inputs, "and none waits again at once"
+
+
+async def never(*_: object, **__: object) -> Any:
+    await asyncio.Event().wait()
+
+
 @pytest.mark.parametrize(
     "metadata",
     [

@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-import jwt
-from cryptography.hazmat.primitives import serialization
 from nacl.signing import SigningKey
 
-from tests.fakes import teams_keys
 from tests.fakes.speaking import Signal
 
 Headers = list[tuple[str, str]]
@@ -83,9 +80,9 @@ def of_signed(signal: Signal, how: Signing, dice: random.Random) -> Iterator[Att
         yield Attempt(f"body: {what}", list(signal.headers.items()), body)
     signature, timestamp = signal.headers[how.signature], signal.headers[how.timestamp]
     for what, text in _signatures(signature, how, dice):
-        yield _with(signal, f"signature: {what}", {how.signature: text})
+        yield altered(signal, f"signature: {what}", {how.signature: text})
     for what, text in _timestamps(timestamp):
-        yield _with(signal, f"timestamp: {what}", {how.timestamp: text})
+        yield altered(signal, f"timestamp: {what}", {how.timestamp: text})
     yield from _signed_anew(signal, how)
     yield from _headers_changed(signal, how)
 
@@ -142,24 +139,24 @@ def _signed_anew(signal: Signal, how: Signing) -> Iterator[Attempt]:
     now = int(signal.headers[how.timestamp])
     for seconds in (-86_400, -STALE_SECONDS, STALE_SECONDS, 86_400):
         at = str(now + seconds)
-        yield _with(
+        yield altered(
             signal,
             f"genuine, {seconds} s off",
             {how.timestamp: at, how.signature: how.signed(at, signal.body)},
         )
     at = str(now)
-    yield _with(signal, "another secret", {how.signature: how.forged(at, signal.body)})
-    yield _with(
+    yield altered(signal, "another secret", {how.signature: how.forged(at, signal.body)})
+    yield altered(
         signal, "another secret, stale", {how.timestamp: "1", how.signature: how.forged("1", signal.body)}
     )
-    yield _with(signal, "signed without its body", {how.signature: how.signed(at, b"")})
-    yield _with(signal, "signed without its time", {how.signature: how.signed("", signal.body)})
+    yield altered(signal, "signed without its body", {how.signature: how.signed(at, b"")})
+    yield altered(signal, "signed without its time", {how.signature: how.signed("", signal.body)})
 
 
 def _headers_changed(signal: Signal, how: Signing) -> Iterator[Attempt]:
     signature, timestamp = signal.headers[how.signature], signal.headers[how.timestamp]
     forged = how.forged(timestamp, signal.body)
-    yield _with(signal, "headers swapped", {how.signature: timestamp, how.timestamp: signature})
+    yield altered(signal, "headers swapped", {how.signature: timestamp, how.timestamp: signature})
     for gone in (how.signature, how.timestamp):
         rest = [(name, text) for name, text in signal.headers.items() if name != gone]
         yield Attempt(f"without {gone}", rest, signal.body)
@@ -174,145 +171,16 @@ def _headers_changed(signal: Signal, how: Signing) -> Iterator[Attempt]:
 
 def spliced(one: Signal, other: Signal, how: Signing) -> Attempt:
     """The body of one genuine request under the signature of another."""
-    return _with(
+    return altered(
         one,
         "another request's signature",
         {name: other.headers[name] for name in (how.signature, how.timestamp)},
     )
 
 
-def _with(signal: Signal, what: str, changes: Mapping[str, str], body: bytes | None = None) -> Attempt:
-    return Attempt(what, list((signal.headers | changes).items()), signal.body if body is None else body)
-
-
-# Teams signs a token.
-
-
-def of_token(signal: Signal, claims: Mapping[str, Any], kid: str, dice: random.Random) -> Iterator[Attempt]:
-    """Every kind of change to a Bot Framework token, and to what it covers of the activity."""
-    genuine = signal.headers["authorization"].removeprefix("Bearer ")
-    for what, token in (
-        *_tokens_cut(genuine, dice),
-        *_tokens_forged(claims, kid),
-        *_tokens_claimed(claims, kid),
-    ):
-        yield _with(signal, f"token: {what}", {"authorization": f"Bearer {token}"})
-    for what, header in (
-        ("no scheme", genuine),
-        ("Basic", f"Basic {genuine}"),
-        ("nothing", "Bearer"),
-        ("", ""),
-    ):
-        yield _with(signal, f"authorization: {what}", {"authorization": header})
-    twice = [*signal.headers.items(), ("authorization", f"Bearer {genuine}")]
-    yield Attempt("the token twice", twice, signal.body)
-    rest = [(name, text) for name, text in signal.headers.items() if name != "authorization"]
-    yield Attempt("no token", rest, signal.body)
-    for what, activity in _activities(json.loads(signal.body)):
-        yield _with(signal, f"activity: {what}", {}, json.dumps(activity).encode())
-
-
-def _tokens_cut(token: str, dice: random.Random) -> Iterator[tuple[str, str]]:
-    head, claims, signature = token.split(".")
-    letters = string.ascii_letters + string.digits + "-_"
-    for _ in range(8):
-        place = dice.choice([n for n, letter in enumerate(token) if letter != "."])
-        other = dice.choice([letter for letter in letters if letter != token[place]])
-        yield f"letter {place}", token[:place] + other + token[place + 1 :]
-    yield from (
-        ("cut", token[:-1]),
-        ("longer", token + "A"),
-        ("padded", token + "="),
-        ("a point", token + "."),
-    )
-    yield from (
-        ("unsigned", f"{head}.{claims}."),
-        ("two parts", f"{head}.{claims}"),
-        ("other case", token.swapcase()),
-    )
-    yield "parts swapped", f"{claims}.{head}.{signature}"
-
-
-def _tokens_forged(claims: Mapping[str, Any], kid: str) -> Iterator[tuple[str, str]]:
-    """Other keys and other algorithms, the two classics (`none`, the public key as a secret) among them."""
-    yield "another key under the same id", _minted(claims, kid, key="attacker")
-    yield "a key that is not published", _minted(claims, "attacker")
-    for where in ("https://attacker.example/keys", "http://127.0.0.1:9/keys"):
-        yield f"jku {where}", _minted(claims, kid, key="attacker", jku=where)
-    yield (
-        "the key brought along",
-        _minted(claims, kid, key="attacker", jwk=teams_keys.published("attacker", None)),
-    )
-    for name in ("none", "None", "NONE", "nOnE", ""):
-        yield f"alg {name!r}", _assembled({"alg": name, "kid": kid}, claims, b"")
-    public = teams_keys.private_key(kid).public_key()
-    for form in (serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.PKCS1):
-        for encoding in (serialization.Encoding.PEM, serialization.Encoding.DER):
-            secret = public.public_bytes(encoding, form)
-            for algorithm, digest in (("HS256", hashlib.sha256), ("HS512", hashlib.sha512)):
-                yield f"{algorithm} with the public key", _shared(claims, kid, algorithm, secret, digest)
-
-
-def _tokens_claimed(claims: Mapping[str, Any], kid: str) -> Iterator[tuple[str, str]]:
-    """Signed by the right key, with claims that are for somebody else or for another time."""
-    now = claims["nbf"]
-    changes: Mapping[str, Any] = {
-        "another app": {"aud": "00000000-0000-0000-0000-00000000beef"},
-        "several apps": {"aud": [claims["aud"], "other"]},
-        "another issuer": {"iss": "https://sts.windows.net/attacker/"},
-        "a longer issuer": {"iss": claims["iss"] + "/"},
-        "expired": {"nbf": now - 7200, "exp": now - STALE_SECONDS},
-        "not yet": {"nbf": now + STALE_SECONDS, "exp": now + 7200},
-        "another address": {"serviceurl": "https://attacker.example/teams"},
-        "an address like it": {"serviceurl": claims["serviceurl"] + "/"},
-        "an expiry that is a word": {"exp": "never"},
-        "no expiry": {"exp": None},
-    }
-    for what, changed in changes.items():
-        yield what, _minted({**claims, **changed}, kid)
-    for gone in ("iss", "aud", "exp", "serviceurl"):
-        yield f"without {gone}", _minted({name: value for name, value in claims.items() if name != gone}, kid)
-
-
-def _minted(claims: Mapping[str, Any], kid: str, *, key: str = "", **header: Any) -> str:
-    named = {"typ": "JWT", "kid": kid} | header
-    private = teams_keys.private_key(key or kid)
-    return jwt.PyJWS().encode(json.dumps(claims).encode(), private, algorithm="RS256", headers=named)
-
-
-def _assembled(header: Mapping[str, Any], claims: Mapping[str, Any], signature: bytes) -> str:
-    parts = (json.dumps(header).encode(), json.dumps(claims).encode(), signature)
-    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
-
-
-def _shared(claims: Mapping[str, Any], kid: str, algorithm: str, secret: bytes, digest: Any) -> str:
-    """By hand, as libraries refuse to do this."""
-    unsigned = _assembled({"alg": algorithm, "kid": kid}, claims, b"").removesuffix(".")
-    mac = hmac.new(secret, unsigned.encode(), digest).digest()
-    return unsigned + "." + base64.urlsafe_b64encode(mac).decode().rstrip("=")
-
-
-def _activities(activity: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    where, other = activity["conversation"], "11111111-2222-3333-4444-555555555555"
-    for address in (
-        "https://attacker.example/teams",
-        activity["serviceUrl"] + "/",
-        activity["serviceUrl"].upper(),
-    ):
-        yield f"serviceUrl {address}", activity | {"serviceUrl": address}
-    yield "another channel", activity | {"channelId": "webchat"}
-    yield (
-        "another tenant in both places",
-        activity
-        | {
-            "conversation": where | {"tenantId": other},
-            "channelData": {"tenant": {"id": other}},
-        },
-    )
-    yield "another tenant in the conversation", activity | {"conversation": where | {"tenantId": other}}
-    yield "another tenant in the data", activity | {"channelData": {"tenant": {"id": other}}}
-    bare = {name: value for name, value in where.items() if name != "tenantId"}
-    yield "no tenant", activity | {"conversation": bare, "channelData": None}
+def altered(signal: Signal, what: str, changes: Mapping[str, str], body: bytes | None = None) -> Attempt:
+    """The request with other headers, and with another body where one is given."""
+    return Attempt(what, list({**signal.headers, **changes}.items()), signal.body if body is None else body)
 
 
 # Mattermost signs nothing: a token, a button's secret, a dialog's state.
@@ -335,7 +203,7 @@ def of_mattermost(signal: Signal, dice: random.Random, *, foreign: str) -> Itera
         )
         # A header's spaces at its end mean nothing: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
         if token.strip() == token != "" and "authorization" in signal.headers:
-            yield _with(signal, f"header's token: {what}", {"authorization": f"Token {token}"})
+            yield altered(signal, f"header's token: {what}", {"authorization": f"Token {token}"})
     without = urlencode([(name, text) for name, text in form if name != "token"]).encode()
     yield Attempt("no token", list(bare.items()), without)
     yield Attempt("two tokens", list(signal.headers.items()), signal.body + b"&token=" + foreign.encode())
@@ -372,7 +240,7 @@ def _proofs(signal: Signal, payload: dict[str, Any], dice: random.Random) -> Ite
         ]
     changed.append(("gone", {name: value for name, value in payload.items() if name != key}))
     for what, one in changed:
-        yield _with(signal, f"{key}: {what}", {}, json.dumps(one).encode())
+        yield altered(signal, f"{key}: {what}", {}, json.dumps(one).encode())
 
 
 def _contexts(context: dict[str, Any], dice: random.Random) -> Iterator[tuple[str, dict[str, Any]]]:

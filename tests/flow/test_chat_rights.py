@@ -284,7 +284,7 @@ HOSTILE = (
 
 ALIVE = {
     "slack": ("<!channel>", "<!subteam", "<@U0DANA>", "<https://evil.example|"),
-    "teams": ("<at>everyone", "[link](https://evil.example)", "](http", "*bold*"),
+    "teams": ("mentioned",),  # markup mentions nobody without an entity that says who
 }
 """What would mean something there."""
 

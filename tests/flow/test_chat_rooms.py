@@ -59,7 +59,7 @@ def inside(chat: Room, channel: str) -> list[Posted]:
     root = channel.partition(";messageid=")[2]
     if root:
         return [p for p in fake_of(chat).messages.values() if p.id.startswith(f"{channel}|")]
-    return fake_of(chat).in_channel(channel)
+    return [posted for posted in fake_of(chat).messages.values() if posted.channel == channel]
 
 
 def fake_of(chat: Room) -> Any:

@@ -49,7 +49,7 @@ BODIES: Final = (
     *(b'{"type":"url_verification","challenge":"x"}', b'{"type":"ping" }', b'{"type":"ping","a":1}'),
     *(b"x" * MIB, b"--x\r\ncontent-disposition: form-data; name=a\r\n\r\n1\r\n--x--"),
 )
-VALUES: Final = (
+VALUES: Final[tuple[Any, ...]] = (
     *(None, True, False, 0, -1, 10**30, -(10**400), 1e308, "", " ", "\0", "a\0b", "\x1b[31m", "\u202e", "￿"),
     *(
         "x" * 5000,

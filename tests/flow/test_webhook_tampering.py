@@ -20,7 +20,7 @@ from tests.fakes.base import Posted
 from tests.fakes.discord_people import SIGNING_KEY
 from tests.fakes.mattermost import MattermostFake, Team, make_id
 from tests.fakes.speaking import Signal
-from tests.flow import tampering
+from tests.flow import tampering, tampering_tokens
 from tests.flow.people import Room, room
 from tests.flow.places import PLATFORMS, Place
 from tests.flow.stage import ADMIN, READER, SENDER, Im, Loop, event, until
@@ -137,7 +137,7 @@ def changed(chat: Room, signals: dict[str, Signal], dice: random.Random) -> Iter
             yield from tampering.of_signed(signal, signing, dice)
             yield tampering.spliced(signal, others[number - 1], signing)
         elif chat.place.name == "teams":
-            yield from tampering.of_token(signal, claims_of(chat), teams(chat).signing, dice)
+            yield from tampering_tokens.of_token(signal, claims_of(chat), teams(chat).signing, dice)
         else:
             yield from tampering.of_mattermost(signal, dice, foreign=foreign_token(chat, signal))
 

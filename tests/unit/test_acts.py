@@ -31,7 +31,8 @@ def made(verb: Verb = "declare", incident: Incident | None = None, **more: Any) 
     hand = Hand(verb=verb, account=None, actor="chatops:U1", via="slack:s")
     if verb == "declare" and "changes" not in more:
         more["changes"] = {"title": "It is down", "severity": "SEV-3"}
-    return act(hand, incident, **({"key": "k", "at": AT, "who": "dana"} | more))
+    given: dict[str, Any] = {"key": "k", "at": AT, "who": "dana"}
+    return act(hand, incident, **(given | more))
 
 
 def test_a_declaration_is_the_routers_own_incident() -> None:

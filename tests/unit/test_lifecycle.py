@@ -26,7 +26,7 @@ CHANGES: Final[dict[str, dict[str, str]]] = {
 
 
 def incident(status: str = "open", **more: Any) -> Incident:
-    given = {
+    given: dict[str, Any] = {
         "id": "i",
         "source": "monitoring",
         "external_id": "x-1",
