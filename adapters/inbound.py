@@ -213,6 +213,19 @@ class Rehearses(Protocol):
         ...
 
 
+@runtime_checkable
+class Vouches(Protocol):
+    """Optional: a platform that knows people's e-mail addresses for certain."""
+
+    async def email_of(self, user: str) -> str | None:
+        """The address of a member of the workspace, if the platform has verified it; raises DeliveryError.
+
+        It links the person to the account of that address: one that anybody may enter for themselves, or that
+        is a guest's, is none.
+        """
+        ...
+
+
 class Room(msgspec.Struct, frozen=True, kw_only=True):
     """A channel that was made for an incident."""
 

@@ -14,11 +14,10 @@ from router.catalogue import Catalogue
 from router.events import Event, EventType, IncidentIn
 from router.incidents import Incident
 from router.muting import Silence
-from router.targets import Address, Context, Placed, Provider, place
+from router.targets import Address, Context, Placed, Provider, asks_for_room, place
 from rules.decide import decide
 from rules.decision import Decision
 from rules.live import Current
-from rules.model import ROOM
 
 BADGE: Final = "WAS SILENCED"
 _CREATED: Final = "incident.created"
@@ -98,7 +97,7 @@ def decided_again(held: Sequence[Held], present: Present, rules: Current) -> Aga
     wants_room = False
     for each in _newest_of_each_type(held):
         found, decision, row = _placed(each, present, rules)
-        wants_room = wants_room or _asks_for_room(decision)
+        wants_room = wants_room or asks_for_room(decision)
         decisions.append(row)
         for one in found:
             places.setdefault((one.placed.provider, one.placed.channel), []).append(one)
@@ -106,10 +105,6 @@ def decided_again(held: Sequence[Held], present: Present, rules: Current) -> Aga
     deliveries = tuple(_delivery(wanting, steps, present) for wanting in places.values())
     ended = tuple(each.id for each in present.ended)
     return Again(deliveries, tuple(decisions), ended, steps, wants_room)
-
-
-def _asks_for_room(decision: Decision) -> bool:
-    return any(to.to == ROOM for each in decision.fired if not each.shadow for to in each.notify)
 
 
 def _newest_of_each_type(held: Sequence[Held]) -> list[Held]:

@@ -17,7 +17,7 @@ from router.incidents import OVER, Change, Incident, apply
 from router.lifecycle import asked
 from router.muting import Silence, covering, held_back
 from router.problems import Conflict, Problem
-from router.targets import Address, Context, Placed, Provider, place
+from router.targets import Address, Context, Placed, Provider, asks_for_room, place
 from rules.counts import counting, looked_up
 from rules.decide import decide
 from rules.decision import Decision
@@ -276,6 +276,7 @@ class Batch:
             base = base_priority(event, change.after)
             step.placed = place(step.decision, context, event_type=event.type, priority=base)
             reaches_nobody = not step.placed and event.type == "incident.created"
+            reaches_nobody = reaches_nobody and not asks_for_room(step.decision)
             if reaches_nobody and not silenced(step.decision):
                 step.withheld = bool(step.silences)
                 step.unrouted = not step.silences

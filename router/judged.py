@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 KEPT: Final = 200
-"""For each provider."""
+"""For each provider, of what was believed and of what was not."""
 KEPT_SECONDS: Final = 7 * 86_400
 PATIENCE_SECONDS: Final = 0.05
 """Nobody's acknowledgement waits longer for the record."""
@@ -34,6 +35,11 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     """Until it was acknowledged."""
 
+    @property
+    def believed(self) -> bool:
+        """Whether it was verified."""
+        return self.judgement in ("accepted", "duplicate")
+
 
 class Judgements:
     """The last requests of each provider."""
@@ -44,7 +50,7 @@ class Judgements:
     async def note(self, provider: str, judged: Judged) -> None:
         """Put on record; what Redis does not take at once is not kept."""
         row = _encode(msgspec.structs.replace(judged, about=judged.about[:_ABOUT]))
-        key = _key(provider)
+        key = _key(provider, judged.believed)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS), self._redis.pipeline(transaction=False) as pipe:
                 pipe.lpush(key, row)
@@ -58,13 +64,14 @@ class Judgements:
         """The newest of these providers; nothing while Redis is away."""
         found: list[dict[str, Any]] = []
         try:
-            for name in providers:
-                kept = await self._redis.lrange(_key(name), 0, limit - 1)
+            for name, believed in product(providers, (True, False)):
+                kept = await self._redis.lrange(_key(name, believed), 0, limit - 1)
                 found += [{"provider": name, **msgspec.json.decode(row)} for row in kept]
         except (RedisError, OSError):
             return []
         return sorted(found, key=lambda row: str(row["at"]), reverse=True)[:limit]
 
 
-def _key(provider: str) -> str:
-    return f"im:judged:{provider}"
+def _key(provider: str, believed: bool) -> str:
+    """What was refused has a list of its own: anybody can send it, and would push out what was genuine."""
+    return f"im:judged:{provider}" if believed else f"im:refused:{provider}"

@@ -85,6 +85,10 @@ class People:
             label=account.name if account else label or visible_name(person.id),
         )
 
+    async def any_emails(self) -> bool:
+        """Whether any account has an e-mail address, by which somebody could be known."""
+        return await self._store.row("people.any_email") is not None
+
     async def _by_email(self, identity: Identity, email: str | None, label: str) -> Account | None:
         if email is None:
             return None

@@ -8,7 +8,7 @@ platform that is away is asked again later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from router.problems import Problem
 from router.providers import Directory
 from router.store import Store, statement
 from router.store.database import Connection
-from rules.model import ROOM
+from router.targets import Provider, asks_for_room
 
 LEASE_SECONDS: Final = 60.0
 MAX_ATTEMPTS: Final = 8
@@ -83,23 +83,27 @@ async def follow_rooms(connection: Connection, batch: Batch) -> None:
 def _wanted(step: Step, batch: Batch) -> dict[str, Any] | None:
     """The rooms that a step's routes ask for: on every provider that notifies; those that cannot say so."""
     assert step.change is not None
-    fired = step.decision.fired if step.decision else ()
-    asks = any(n.to == ROOM for each in fired if not each.shadow for n in each.notify)
     incident = step.change.after
-    if not asks or step.silences or incident.status in OVER:
+    if not step.decision or not asks_for_room(step.decision) or step.silences or incident.status in OVER:
         return None
     providers = [provider.name for provider in batch.providers.values() if provider.notifies]
     name = room_name(incident.display_id)
     return {"incident": incident.id, "providers": providers, "name": name, "guests": []}
 
 
+Concerned = Callable[[Incident, Provider], Awaitable[tuple[str, ...]]]
+"""Users of a provider whom an incident concerns."""
+
+
 class Concierge:
     """Makes, fills and puts away the rooms that are due."""
 
-    def __init__(self, store: Store, adapters: Adapters, directory: Directory) -> None:
+    def __init__(self, store: Store, adapters: Adapters, directory: Directory, concerned: Concerned) -> None:
+        """`concerned` says whom a room that is opened is for, whoever asked for it."""
         self._store = store
         self._adapters = adapters
         self._directory = directory
+        self._concerned = concerned
 
     async def serve(self, *, incident: str | None = None, provider: str | None = None, limit: int = 8) -> int:
         """Do what is due, or what concerns one room now; how many rooms were worked on."""
@@ -133,8 +137,9 @@ class Concierge:
             )
 
     async def _do(self, task: Task) -> None:
-        adapter = await self._rooms(task)
-        if adapter is None:
+        provider = await self._provider(task)
+        adapter = self._rooms(provider)
+        if adapter is None or provider is None:
             await self._store.run(
                 "rooms.again",
                 {**_of(task), "wait": 0.0, "failed": True, "detail": "this provider has no rooms"},
@@ -142,34 +147,47 @@ class Concierge:
             return
         if task.state == "closing":
             if task.channel:
-                await adapter.close_room(task.channel, f"closed-{task.name}"[:60])
+                await adapter.close_room(task.channel, f"archived-{task.name}"[:60])
             await self._store.run("rooms.closed", _of(task))
             return
-        channel = task.channel if task.state == "open" else await self._open(task, adapter)
-        if task.guests and channel:
-            await adapter.invite(channel, task.guests)
-            await self._store.run("rooms.invited", {**_of(task), "guests": list(task.guests)})
+        channel, guests = task.channel, task.guests
+        if task.state != "open":
+            channel, concerned = await self._open(task, adapter, provider)
+            guests = tuple(dict.fromkeys((*guests, *concerned)))
+        if guests and channel:
+            await adapter.invite(channel, guests)
+        await self._store.run("rooms.invited", {**_of(task), "guests": list(guests)})
 
-    async def _rooms(self, task: Task) -> Rooms | None:
-        provider = (await self._directory.fresh(self._store)).get(task.provider)
+    async def _provider(self, task: Task) -> Provider | None:
+        return (await self._directory.fresh(self._store)).get(task.provider)
+
+    def _rooms(self, provider: Provider | None) -> Rooms | None:
         if provider is None or not provider.active:
             return None
         adapter = self._adapters.connected(provider).adapter
         return adapter if isinstance(adapter, Rooms) else None
 
-    async def _open(self, task: Task, adapter: Rooms) -> str:
+    async def _open(self, task: Task, adapter: Rooms, provider: Provider) -> tuple[str, tuple[str, ...]]:
+        """The room's channel, and whom to invite beside those who asked."""
         row = await self._store.row("incidents.by_display", {"id": task.display_id})
         assert row is not None
         incident = Incident(**row)
         room = await adapter.open_room(task.name, f"{incident.display_id}: {incident.title[:_TOPIC_TITLE]}")
-        await self._opened(task, incident, room)
-        return room.channel
+        concerned = await self._concerned(incident, provider)
+        await self._opened(task, incident, room, concerned)
+        return room.channel, concerned
 
-    async def _opened(self, task: Task, incident: Incident, room: Room) -> None:
+    async def _opened(self, task: Task, incident: Incident, room: Room, guests: Sequence[str]) -> None:
         """Keep the room and queue its summary together: the room is an incident channel from now on."""
         async with self._store.transaction() as connection:
             cursor = await connection.execute(
-                statement("rooms.opened"), {**_of(task), "channel": room.channel, "url": room.url or None}
+                statement("rooms.opened"),
+                {
+                    **_of(task),
+                    "channel": room.channel,
+                    "url": room.url or f"#{room.name}",
+                    "guests": list(guests),
+                },
             )
             kept = await cursor.fetchone()
             if kept is not None and kept["state"] == "open":

@@ -113,3 +113,9 @@ async def forget_keys(store: Store) -> int:
     forgotten = await store.run("retention.keys", bounds)
     await store.run("retention.keep_keys_until", {"seconds": int(until.timestamp())})
     return forgotten
+
+
+async def forget_chat(store: Store) -> int:
+    """Let go of chat inputs that were answered or given up a week ago, and of old questions; how many inputs."""
+    await store.run("chat.forget_questions")
+    return await store.run("chat.forget")

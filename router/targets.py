@@ -10,6 +10,7 @@ import msgspec
 from adapters.config import ProviderConfig, template_for
 from router.incidents import Incident
 from rules.decision import Decision, Notify
+from rules.model import ROOM
 
 Address = tuple[str, str]
 """(provider, channel)"""
@@ -90,7 +91,7 @@ def addresses(notify: Notify, context: Context) -> Iterable[Address]:
     if notify.provider and notify.channel:
         provider = context.providers.get(notify.provider)
         return [(notify.provider, notify.channel)] if provider and provider.active else []
-    if notify.to in ("incident_channels", "war_room"):
+    if notify.to in ("incident_channels", ROOM):
         known = context.announced if notify.to == "incident_channels" else context.rooms
         return [a for a in known if (p := context.providers.get(a[0])) and p.active]
     resolve = _RESOLVERS.get(notify.to or "")
@@ -102,6 +103,11 @@ def addresses(notify: Notify, context: Context) -> Iterable[Address]:
         if provider.notifies
         for channel in resolve(provider, context.incident)
     ]
+
+
+def asks_for_room(decision: Decision) -> bool:
+    """Whether a route that fired wants the incident's war room."""
+    return any(notify.to == ROOM for each in decision.fired if not each.shadow for notify in each.notify)
 
 
 def place(decision: Decision, context: Context, *, event_type: str, priority: int) -> tuple[Placed, ...]:

@@ -22,7 +22,7 @@ from router.oncall import Roster
 from router.problems import Problem
 from router.settings import Settings
 from router.store import connect_options
-from router.sweep import forget_keys, sweep
+from router.sweep import forget_chat, forget_keys, sweep
 from worker.silences import Silences
 
 SWEEP_SECONDS: Final = 1.0
@@ -92,6 +92,7 @@ async def _hold(
             await silences.turn()
             if forget.due():
                 await forget_keys(built.store)
+                await forget_chat(built.store)
                 await built.store.run("silences.forget")
             await _pause(stop, SWEEP_SECONDS)
 

@@ -39,6 +39,8 @@ class UserInfo(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     username: str
     email: str = ""
+    email_verified: bool = False
+    is_bot: bool = False
     roles: str = ""
     delete_at: int = 0
 

@@ -109,6 +109,12 @@ class Mattermost:
         )
         return tuple(sorted(listed, key=lambda channel: channel.name))
 
+    async def email_of(self, user: str) -> str | None:
+        found = await self._directory.find_user(user)
+        if found is None or found.id != user or not found.email_verified or "guest" in found.roles:
+            return None
+        return found.email or None
+
     async def find_user(self, query: str) -> User | None:
         found = await self._directory.find_user(query)
         return User(id=found.id, name=found.username, email=found.email or None) if found else None

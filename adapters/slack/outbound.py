@@ -67,6 +67,9 @@ class Slack:
             found = await self._conversations("public_channel")
         return tuple(sorted(found, key=lambda channel: (channel.name, channel.id)))
 
+    async def email_of(self, user: str) -> str | None:
+        return await people.email_of(self._api, user)
+
     async def find_user(self, query: str) -> User | None:
         return await people.find(self._api, query)
 

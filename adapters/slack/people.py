@@ -24,6 +24,10 @@ class _Person(msgspec.Struct):
     id: str
     name: str = ""
     deleted: bool = False
+    is_bot: bool = False
+    is_restricted: bool = False
+    is_stranger: bool = False
+    is_email_confirmed: bool = False
     profile: _Profile = msgspec.field(default_factory=_Profile)
 
 
@@ -44,6 +48,17 @@ async def find(api: WebApi, query: str) -> User | None:
     if "@" in wanted[1:]:
         return await _one(api, "users.lookupByEmail", email=wanted)
     return await _named(api, wanted.removeprefix("@"))
+
+
+async def email_of(api: WebApi, user: str) -> str | None:
+    """See adapters.inbound.Vouches: of full members who have confirmed it, where users:read.email is granted.
+
+    https://docs.slack.dev/reference/objects/user-object
+    """
+    found = (await api.ask("users.info", _PersonFound, user=user)).user
+    if found is None or found.deleted or found.is_bot or found.is_restricted or found.is_stranger:
+        return None
+    return found.profile.email if found.is_email_confirmed else None
 
 
 async def _one(api: WebApi, method: str, **query: str) -> User | None:

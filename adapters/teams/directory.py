@@ -34,6 +34,8 @@ class _Member(msgspec.Struct, frozen=True, rename="camel"):
     user_principal_name: str | None = None
     aad_object_id: str | None = None
     object_id: str | None = None
+    tenant_id: str | None = None
+    user_role: str | None = None
 
 
 class _Roster(msgspec.Struct, frozen=True, rename="camel"):
@@ -93,6 +95,16 @@ class Directory:
                 raise
             self._names[person] = member.name or member.id
         return self._names[person]
+
+    async def email_of(self, person: str) -> str | None:
+        """See adapters.inbound.Vouches: of the tenant's own people; a guest's address is his own to give.
+
+        https://learn.microsoft.com/javascript/api/botframework-schema/teamschannelaccount
+        """
+        path = f"/v3/conversations/{quoted(self._home)}/members/{quoted(person)}"
+        member = decode(await self._connector.call("GET", path), _Member, WHO)
+        ours = member.tenant_id == self._config.tenant_id and member.user_role == "user"
+        return member.email or member.user_principal_name if ours else None
 
     async def _members(self) -> AsyncIterator[_Member]:
         after: str | None = None

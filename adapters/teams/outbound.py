@@ -109,6 +109,9 @@ class Teams:
         """The channels of `team_id`; without one the configured ones, as a bot cannot list its teams."""
         return await self._directory.channels()
 
+    async def email_of(self, user: str) -> str | None:
+        return await self._directory.email_of(user)
+
     async def find_user(self, query: str) -> User | None:
         """A member of `team_id`, or of the default channel; None too where two persons have that name."""
         return await self._directory.find(query)

@@ -8,6 +8,7 @@ import click
 
 from api.cli.output import json_option, print_json
 from api.cli.session import api
+from router.chat.words import severity as understood
 
 _NOTED: Final = {
     "ack": ("acknowledge", "Acknowledge an incident: somebody takes it."),
@@ -32,7 +33,12 @@ def declare(
     Example:
       im incidents declare --sev SEV-2 --service checkout "Payment processing down"
     """
-    body = {"title": title, "severity": severity, "service": service, "description": description}
+    body = {
+        "title": title,
+        "severity": understood(severity) or severity,
+        "service": service,
+        "description": description,
+    }
     with api() as server:
         row = server.post("incidents", body={key: value for key, value in body.items() if value is not None})
     _tell(row, as_json, f"declared {row['id']}: {row['severity']}, {row['status']}")
@@ -64,7 +70,9 @@ def escalate(incident: str, severity: str, as_json: bool) -> None:
       im incidents escalate INC-2024-001 SEV-1
     """
     with api() as server:
-        row = server.post("incidents", incident, "escalate", body={"severity": severity.upper()})
+        row = server.post(
+            "incidents", incident, "escalate", body={"severity": understood(severity) or severity}
+        )
     _tell(row, as_json, f"{row['id']} is {row['severity']} now")
 
 

@@ -124,14 +124,28 @@ def messages(provider: str, channel: str, limit: int, as_json: bool) -> None:
 
 
 def _show(row: dict[str, Any]) -> None:
-    marks = (" (edited)" if row["edited_at"] else "") + (" (in a thread)" if row["parent"] else "")
+    seen_by = f" (only {visible(row['payload']['to'])} sees it)" if row["payload"].get("to") else ""
+    marks = seen_by + (" (edited)" if row["edited_at"] else "") + (" (in a thread)" if row["parent"] else "")
     click.echo(f"{when(row['posted_at'])}  {visible(row['channel'])}{marks}")
     for line in visible(_text_of(row["payload"])).splitlines():
         click.echo(f"    {line}")
     labels = [action["label"] for action in row["payload"].get("actions", ())]
     if labels:
         click.echo("    " + " ".join(f"[{visible(label)}]" for label in labels))
+    for line in _choices(row["payload"]):
+        click.echo(f"    {visible(line)}")
     click.echo()
+
+
+def _choices(payload: dict[str, Any]) -> list[str]:
+    """A menu as `Change the severity: SEV-1 / SEV-2`, a form by its title and fields."""
+    lines = []
+    for menu in payload.get("menus") or ():
+        options = [choice["label"] for choice in menu["choices"]] + (["anybody"] if menu["people"] else [])
+        lines.append(f"{menu['label']}: {' / '.join(options)}")
+    if form := payload.get("form"):
+        lines.append(f"{form['title']}: {', '.join(field['label'] for field in form['fields'])}")
+    return lines
 
 
 def _text_of(payload: dict[str, Any]) -> str:

@@ -110,7 +110,7 @@ async def _taken(context: Context, provider: Provider, incoming: Incoming) -> Ht
         kind = "accepted" if first else "duplicate"
         await _note(context, provider, incoming, Judged(judgement=kind, kind=given.kind, about=_about(given)))
         services = context.world.roster.live.current.names()
-        answer = adapter.acknowledge(given, form_for(given, services) if first else None)
+        answer = adapter.acknowledge(given, form_for(given, services))
     return answer
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
 
 from adapters.contract import Message
 from adapters.inbound import CommandSpec
-from router.chat.asked import Run, said
+from router.chat.asked import Asked, Run, World, said
 from router.chat.usage import INCIDENT, Usage, usage
 
 ALIASES: Final[Mapping[str, str]] = {
@@ -28,6 +28,9 @@ ALIASES: Final[Mapping[str, str]] = {
 }
 
 
+Complete = Callable[[World, Asked], Awaitable[Asked]]
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """A command of `/im`."""
 
@@ -41,6 +44,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """In which states the incident must be for this to make sense; empty: any."""
     role: str = "responder"
     """Who may, where the policy file does not name the command."""
+    complete: Complete | None = None
+    """Fills in what is left out and the policy has to know."""
     instead: str = ""
     """The argument that makes an incident unnecessary."""
     group: str = "Incidents"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from adapters.contract import Choice
 from adapters.inbound import Receives
 from router import senders
@@ -61,6 +63,16 @@ def hand_of(asked: Asked, verb: Verb) -> Hand:
     )
 
 
+async def with_severity(world: World, asked: Asked) -> Asked:
+    """A declaration with the severity that it gets where none is said: that of the source `chatops`."""
+    if asked.argument("severity"):
+        return asked
+    severity = (await senders.source(world.parts.store, SOURCE)).default_severity
+    call = asked.call
+    said = msgspec.structs.replace(call, arguments={**call.arguments, "severity": severity})
+    return msgspec.structs.replace(asked, call=said)
+
+
 async def declare(world: World, asked: Asked, _: Incident | None) -> Answer:
     """Open an incident; a description alone gives its first line as the title."""
     description = asked.argument("description")
@@ -70,8 +82,7 @@ async def declare(world: World, asked: Asked, _: Incident | None) -> Answer:
     service = asked.argument("service")
     changes = {
         "title": title.strip(),
-        "severity": asked.argument("severity")
-        or (await senders.source(world.parts.store, SOURCE)).default_severity,
+        "severity": asked.argument("severity"),
         "service": world.roster.live.current.service(service) or service if service else None,
         "description": description,
     }
@@ -170,6 +181,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         " [--title title]",
         "Declare a new incident.",
         declare,
+        complete=with_severity,
         example='/im declare --sev SEV-2 --service checkout "Payment processing down"',
     ),
     command(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
-from adapters.inbound import Rooms
+from adapters.inbound import Receives, Rooms
 from router import rooms
 from router.chat.asked import Answer, Asked, World, done, refused
 from router.chat.commands import Command, command
 from router.incidents import Incident
 from router.rooms import Concierge
+from router.targets import Provider
 
 
 async def room(world: World, asked: Asked, incident: Incident | None) -> Answer:
@@ -20,10 +22,9 @@ async def room(world: World, asked: Asked, incident: Incident | None) -> Answer:
         return refused(f"{provider.name} has no war rooms", incident)
     if incident.status == "closed":
         return refused(f"{incident.display_id} is closed; reopen it first", incident)
-    guests = await invited(world, asked, incident)
-    await rooms.want(world.parts.store, incident, [provider.name], guests)
-    concierge = Concierge(world.parts.store, world.parts.adapters, world.parts.directory)
-    await concierge.serve(incident=incident.id, provider=provider.name)
+    guests = dict.fromkeys((asked.given.user.id, *await concerned(world, incident, provider)))
+    await rooms.want(world.parts.store, incident, [provider.name], tuple(guests))
+    await concierge_of(world).serve(incident=incident.id, provider=provider.name)
     await world.parts.waker.wake()
     rows = await world.parts.store.rows("rooms.of_incident", {"incident": incident.id})
     here = next(row for row in rows if row["provider"] == provider.name)
@@ -35,15 +36,28 @@ async def room(world: World, asked: Asked, incident: Incident | None) -> Answer:
     return done(f"The war room of {incident.display_id}: {where}", incident)
 
 
-async def invited(world: World, asked: Asked, incident: Incident) -> tuple[str, ...]:
-    """Users of this provider: the one who asks, the assignee, and whoever is on call for the service."""
+async def concerned(world: World, incident: Incident, provider: Provider) -> tuple[str, ...]:
+    """Users of a provider who belong into the room: the assignee, and whoever is on call for the service."""
+    adapter = world.parts.adapters.connected(provider).adapter
     accounts = [incident.assignee] if incident.assignee else []
     if incident.service:
-        accounts += world.roster.on_call(incident.service, asked.at).people
-    guests = [asked.given.user.id]
-    for account in dict.fromkeys(accounts):
-        guests += await world.people.users_of(account, asked.provider.platform, asked.given.workspace)
-    return tuple(dict.fromkeys(guests))
+        service = world.roster.live.current.service(incident.service) or incident.service
+        accounts += world.roster.on_call(service, world.clock()).people
+    if not accounts or not isinstance(adapter, Receives):
+        return ()
+    workspace = await adapter.workspace()
+    found = [
+        user
+        for account in dict.fromkeys(accounts)
+        for user in await world.people.users_of(account, provider.platform, workspace)
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def concierge_of(world: World) -> Concierge:
+    """Who makes the rooms of this process."""
+    parts = world.parts
+    return Concierge(parts.store, parts.adapters, parts.directory, partial(concerned, world))
 
 
 COMMANDS: Final[tuple[Command, ...]] = (

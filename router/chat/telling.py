@@ -36,8 +36,7 @@ _HEADLINES: Final = {
 
 
 def facts_of(made: Turn, asked: Asked) -> Facts:
-    """What rules can ask about an input."""
-    incident = made.answer.incident
+    """What rules can ask about an input; nothing of an incident, or every rule for a severity would fire too."""
     return Facts(
         event=TYPES[asked.given.kind],
         at=asked.at,
@@ -48,12 +47,6 @@ def facts_of(made: Turn, asked: Asked) -> Facts:
         actor=asked.name,
         source=f"{asked.provider.platform}:{asked.provider.name}",
         note=asked.call.said or None,
-        severity=incident.severity if incident else None,
-        service=incident.service if incident else None,
-        status=incident.status if incident else None,
-        title=incident.title if incident else None,
-        assignee=incident.assignee if incident else None,
-        labels=incident.labels if incident else {},
     )
 
 

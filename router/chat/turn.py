@@ -16,7 +16,9 @@ from router.chat.asked import Answer, Asked, Call, Missing, World, refused, said
 from router.chat.commands import Button, Command
 from router.chat.inbox import Item
 from router.chat.places import place_of
+from router.chat.speaking import speaking
 from router.chat.usage import INCIDENT, Misused
+from router.events import SEVERITIES
 from router.incidents import Incident
 from router.people import Identity, Speaker
 from router.policy import Verdict
@@ -58,7 +60,7 @@ async def turn(world: World, item: Item, provider: Provider) -> Turn:
 async def _asked(world: World, item: Item, provider: Provider) -> Asked:
     given = item.given
     identity = Identity(platform=provider.platform, workspace=given.workspace, user=given.user.id)
-    speaker = await world.people.who(identity, given.user)
+    speaker = await speaking(world, provider, identity, given.user)
     return Asked(
         id=item.id,
         call=Call(command="", said=said_by(given)),
@@ -132,7 +134,9 @@ async def perform(world: World, asked: Asked) -> Answer:
     if command is None:
         return Answer(message=world.commands.unknown(asked.call.command), outcome="misused")
     try:
-        _require(_judged(world, asked, command, (None,)))
+        _require_some(world, asked, command)
+        if isinstance(command, Command) and command.complete is not None:
+            asked = await command.complete(world, asked)
         if isinstance(command, Command) and command.about_one(asked.call.arguments):
             found = await which.incident(world, asked, command.states)
             if isinstance(found, Answer):
@@ -179,6 +183,13 @@ def _severities(asked: Asked, incident: Incident | None) -> tuple[str | None, ..
     return tuple(each for each in named if each) or (None,)
 
 
+def _require_some(world: World, asked: Asked, command: Command | Button) -> None:
+    """Refuse what the person may not do whatever the severity, before anything of any incident is told."""
+    verdicts = [_judged(world, asked, command, (severity,)) for severity in (None, *SEVERITIES)]
+    if all(verdict.outcome == "refuse" for verdict in verdicts):
+        _require(verdicts[0])
+
+
 class NotAllowed(Problem):
     """The policy refuses it."""
 
@@ -214,8 +225,9 @@ async def open_form(world: World, item: Item, provider: Provider) -> Turn | None
     asked = await _asked(world, item, provider)
     command = world.commands.find(form.id)
     assert command is not None
-    verdict = _judged(world, asked, command, (None,))
-    if verdict.outcome == "refuse":
+    try:
+        _require_some(world, asked, command)
+    except NotAllowed:
         return None
     try:
         opened = await adapter.open_form(item.given, form)

@@ -25,11 +25,12 @@ from router import audit, ids, metrics
 from router.chat import feedback, telling
 from router.chat.asked import Answer, World, said
 from router.chat.inbox import Inbox, Item
+from router.chat.interactions import form_for
 from router.chat.registering import register
+from router.chat.room import concierge_of
 from router.chat.shipped import dispatches
 from router.chat.turn import NOTHING, Turn, audit_entry, open_form, turn
 from router.problems import Problem, Unavailable
-from router.rooms import Concierge
 from router.targets import Provider
 
 AT_A_TIME: Final = 64
@@ -38,6 +39,7 @@ CHANNEL: Final = "im:inbox"
 """Where another role says that it has put something into the inbox."""
 MAX_ATTEMPTS: Final = 8
 _LONGEST_WAIT: Final = 60.0
+_END_SECONDS: Final = 2.0
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError, Unavailable)
 FAILED: Final = Turn(
     answer=Answer(
@@ -61,7 +63,7 @@ class Desk:
         self._slots = asyncio.Semaphore(AT_A_TIME)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ring = asyncio.Event()
-        self._concierge = Concierge(world.parts.store, world.parts.adapters, world.parts.directory)
+        self._concierge = concierge_of(world)
 
     async def receive(self, provider: str, given: ChatInput) -> bool:
         """Keep an input and begin with it behind the caller's back; False for one that came before.
@@ -86,6 +88,7 @@ class Desk:
         finally:
             for each in beside:
                 each.cancel()
+            await asyncio.wait(beside, timeout=_END_SECONDS)
 
     async def _keep_house(self) -> None:
         """Rooms and registrations wait for platforms, so people do not wait for them."""
@@ -124,6 +127,9 @@ class Desk:
                         if message["type"] == "message":
                             self._ring.set()
             except (RedisError, OSError):
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    return  # the connection's end has taken the cancellation's place
                 await asyncio.sleep(POLL_SECONDS)
 
     def _start(self, item: Item) -> None:
@@ -132,7 +138,9 @@ class Desk:
         task.add_done_callback(self._tasks.discard)
 
     async def _work(self, item: Item) -> None:
-        async with self._slots:
+        # A form's trigger lives for three seconds: it waits behind nobody's slow answer.
+        opens = form_for(item.given, ()) is not None
+        async with contextlib.nullcontext() if opens else self._slots:
             started = time.monotonic()
             try:
                 provider = await self._provider(item.provider)
@@ -183,7 +191,8 @@ class Desk:
                     outcome=entry["outcome"],
                     data=entry["data"],
                 )
-                if made.asked is not None and item.given.kind in telling.TYPES:
+                # A rehearsal is nobody's doing, and has nobody to answer.
+                if made.asked is not None and item.given.reply and item.given.kind in telling.TYPES:
                     directory = self._world.parts.directory
                     lanes = await telling.tell(
                         connection, made, made.asked, self._world.live.current, directory.providers

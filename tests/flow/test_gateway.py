@@ -110,7 +110,9 @@ def test_a_mention_on_mattermost_is_done_and_answered(im: Im) -> None:
             with listening(im):
                 socket.wait_for_listeners()
                 before = len(chat.fake.answers)
-                socket.write(chat.dana, "ack INC-2024-001", channel=chat.place.channel("major"))
+                socket.write(
+                    chat.dana, f"@{fake.me.username} ack INC-2024-001", channel=chat.place.channel("major")
+                )
                 until(lambda: len(chat.fake.answers) > before)
                 assert "You acknowledged INC-2024-001" in chat.fake.answers[before].text
                 socket.react(chat.dana, chat.announced().id, "+1")

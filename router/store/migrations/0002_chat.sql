@@ -48,6 +48,7 @@ CREATE TABLE war_rooms (
     provider text NOT NULL,
     state text NOT NULL DEFAULT 'wanted' CHECK (state IN ('wanted', 'open', 'closing', 'closed', 'failed')),
     name text NOT NULL,
+    number integer NOT NULL DEFAULT 1,
     channel text,
     url text,
     guests text[] NOT NULL DEFAULT '{}',
@@ -57,6 +58,7 @@ CREATE TABLE war_rooms (
     detail text,
     PRIMARY KEY (incident_id, provider)
 );
+COMMENT ON COLUMN war_rooms.number IS 'Of an incident that was reopened: what is archived cannot always be brought back.';
 COMMENT ON COLUMN war_rooms.guests IS 'Platform users who are to be invited and are not yet.';
 CREATE INDEX war_rooms_due ON war_rooms (not_before) WHERE state IN ('wanted', 'closing') OR guests <> '{}';
 CREATE INDEX war_rooms_channel ON war_rooms (provider, channel);

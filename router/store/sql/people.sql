@@ -92,3 +92,6 @@ WHERE platform = %(platform)s AND workspace = %(workspace)s AND user_id = %(user
 
 -- name: add_try
 INSERT INTO link_tries (platform, workspace, user_id) VALUES (%(platform)s, %(workspace)s, %(user)s)
+
+-- name: any_email
+SELECT 1 AS one FROM accounts WHERE email IS NOT NULL LIMIT 1

@@ -5,6 +5,8 @@ SELECT %(incident)s::uuid, provider, %(name)s, %(guests)s::text[] FROM unnest(%(
 ON CONFLICT (incident_id, provider) DO UPDATE SET
     state = CASE WHEN war_rooms.state IN ('closed', 'closing', 'failed') THEN 'wanted' ELSE war_rooms.state END,
     attempts = CASE WHEN war_rooms.state IN ('closed', 'closing', 'failed') THEN 0 ELSE war_rooms.attempts END,
+    number = war_rooms.number + (war_rooms.state = 'closed')::integer,
+    name = CASE WHEN war_rooms.state = 'closed' THEN excluded.name || '-' || war_rooms.number + 1 ELSE war_rooms.name END,
     not_before = least(war_rooms.not_before, now()),
     guests = ARRAY(SELECT DISTINCT unnest(war_rooms.guests || excluded.guests))
 
@@ -24,7 +26,7 @@ RETURNING r.incident_id::text, r.provider, r.state, r.name, r.channel, r.url, r.
 -- name: opened
 -- One whose incident was closed meanwhile keeps its channel, so that it is put away.
 UPDATE war_rooms SET state = CASE WHEN state = 'wanted' THEN 'open' ELSE state END,
-    channel = %(channel)s, url = %(url)s, lease_until = NULL, detail = NULL, attempts = 0
+    channel = %(channel)s, url = %(url)s, guests = ARRAY(SELECT DISTINCT unnest(guests || %(guests)s::text[])), lease_until = NULL, detail = NULL, attempts = 0
 WHERE incident_id = %(incident)s::uuid AND provider = %(provider)s AND state IN ('wanted', 'closing')
 RETURNING state
 
