@@ -116,6 +116,6 @@ async def forget_keys(store: Store) -> int:
 
 
 async def forget_chat(store: Store) -> int:
-    """Let go of chat inputs that were answered or given up a week ago, and of old questions; how many inputs."""
+    """Let go of chat inputs answered or given up a week ago, and of old questions; how many inputs."""
     await store.run("chat.forget_questions")
     return await store.run("chat.forget")

@@ -33,12 +33,8 @@ def declare(
     Example:
       im incidents declare --sev SEV-2 --service checkout "Payment processing down"
     """
-    body = {
-        "title": title,
-        "severity": understood(severity) or severity,
-        "service": service,
-        "description": description,
-    }
+    told = {"service": service, "description": description}
+    body = {"title": title, "severity": understood(severity) or severity, **told}
     with api() as server:
         row = server.post("incidents", body={key: value for key, value in body.items() if value is not None})
     _tell(row, as_json, f"declared {row['id']}: {row['severity']}, {row['status']}")
@@ -70,9 +66,8 @@ def escalate(incident: str, severity: str, as_json: bool) -> None:
       im incidents escalate INC-2024-001 SEV-1
     """
     with api() as server:
-        row = server.post(
-            "incidents", incident, "escalate", body={"severity": understood(severity) or severity}
-        )
+        body = {"severity": understood(severity) or severity}
+        row = server.post("incidents", incident, "escalate", body=body)
     _tell(row, as_json, f"{row['id']} is {row['severity']} now")
 
 

@@ -18,8 +18,9 @@ from router.access import Principal
 from router.bootstrap import Parts, parts
 from router.calendars import Calendars
 from router.catalogue import LiveCatalogue
-from router.chat import Desk, World
+from router.chat.asked import World
 from router.chat.registry import commands_of
+from router.chat.work import Desk
 from router.ingest import Ingest
 from router.judged import Judgements
 from router.oncall import Roster

@@ -36,7 +36,7 @@ _HEADLINES: Final = {
 
 
 def facts_of(made: Turn, asked: Asked) -> Facts:
-    """What rules can ask about an input; nothing of an incident, or every rule for a severity would fire too."""
+    """What rules can ask about an input: nothing of an incident, or routes for a severity would fire too."""
     return Facts(
         event=TYPES[asked.given.kind],
         at=asked.at,

@@ -27,8 +27,7 @@ def listening(im: Im, count: int = 1) -> Iterator[None]:
     async def listen() -> None:
         over = asyncio.Event()
         running = asyncio.create_task(Gateway(im.parts).run(over))
-        while not stop.is_set():
-            await asyncio.sleep(0.02)
+        await asyncio.to_thread(stop.wait)
         over.set()
         await running
 
@@ -110,9 +109,8 @@ def test_a_mention_on_mattermost_is_done_and_answered(im: Im) -> None:
             with listening(im):
                 socket.wait_for_listeners()
                 before = len(chat.fake.answers)
-                socket.write(
-                    chat.dana, f"@{fake.me.username} ack INC-2024-001", channel=chat.place.channel("major")
-                )
+                said = f"@{fake.me.username} ack INC-2024-001"
+                socket.write(chat.dana, said, channel=chat.place.channel("major"))
                 until(lambda: len(chat.fake.answers) > before)
                 assert "You acknowledged INC-2024-001" in chat.fake.answers[before].text
                 socket.react(chat.dana, chat.announced().id, "+1")

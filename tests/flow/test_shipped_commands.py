@@ -25,7 +25,7 @@ from api.cli.errors import Refused
 from api.http import commands, pictures, problems
 from router.calendars import Calendars
 from router.catalogue import LiveCatalogue
-from router.chat import World
+from router.chat.asked import World
 from router.chat.registry import commands_of
 from router.chat.shipped import dispatches
 from router.oncall import Roster
