@@ -41,11 +41,16 @@ class Room:
         self.fake.heard(signal, answer.status_code, dict(answer.headers), answer.content)
         return answer
 
+    @property
+    def answers(self) -> list[Shown]:
+        """What came of what was asked; that it is being worked on (Mattermost's "On it …") is none."""
+        return [each for each in self.fake.answers if not each.text.startswith("On it")]
+
     def _after(self, signal: Signal) -> Shown:
-        before = len(self.fake.answers)
+        before = len(self.answers)
         assert self.send(signal).status_code == 200
-        until(lambda: len(self.fake.answers) > before)
-        return self.fake.answers[before]
+        until(lambda: len(self.answers) > before)
+        return self.answers[before]
 
     def say(self, text: str, *, user: str = "", channel: str = "major", thread: str | None = None) -> Shown:
         """`/im <text>`: what is answered."""
