@@ -83,7 +83,7 @@ async def prepared(settings: Settings, effective: Settings) -> None:
 @asynccontextmanager
 async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, recognised by a token that only this process knows."""
-    async with context(settings) as built:
+    async with context(settings, serving=False) as built:
         token = secrets.token_urlsafe(32)
         built.parts.access.trust(token, CALLER)
         async with httpx.AsyncClient(

@@ -18,19 +18,24 @@ from api.cli.session import api
     "--with", "features", default="", metavar="A,B", help="war-rooms, email-link, dedupe and others."
 )
 @click.option("--url", default="", help="This server's public https address; else IM_PUBLIC_URL.")
+@click.option("--platform", default="", help="For a provider that is not added yet: slack or teams.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it there.")
 @json_option
-def manifest(*, name: str, features: str, url: str, output: Path | None, as_json: bool) -> None:
+def manifest(
+    *, name: str, features: str, url: str, platform: str, output: Path | None, as_json: bool
+) -> None:
     """The Slack app manifest, or the Teams app package, of the provider NAME; its addresses filled in.
 
     \b
     Examples:
-      im chatops manifest company-slack --url https://im.example.com
+      im chatops manifest company-slack --platform slack --url https://im.example.com
       im chatops manifest company-slack --with war-rooms,email-link,dedupe
       im chatops manifest corp-teams --output corp-teams.zip
     """
     with api() as server:
-        made = server.get("chatops", "providers", name, "manifest", features=features, url=url)
+        made = server.get(
+            "chatops", "providers", name, "manifest", features=features, url=url, platform=platform
+        )
     if as_json:
         print_json(made)
         return

@@ -63,9 +63,11 @@ async def caller(call: Call, scope: str) -> Principal:
 
 
 @asynccontextmanager
-async def context(settings: Settings) -> AsyncIterator[Context]:
+async def context(settings: Settings, *, serving: bool = True) -> AsyncIterator[Context]:
     """The context of an API process, with its background tasks running.
 
+    One that does not serve (a single command) commits events and does what is asked of it, but takes over
+    nothing that others left.
     Raises RuleFilesError, PolicyError and CommandsError.
     """
     async with parts(settings) as built:
@@ -75,17 +77,20 @@ async def context(settings: Settings) -> AsyncIterator[Context]:
         ingest = Ingest(settings.database_url, live, built.directory, built.waker, lambda: catalogue.current)
         world = await _world(built, live, ingest, roster)
         desk = Desk(world)
-        committing = asyncio.create_task(ingest.run())
-        beside = [asyncio.create_task(each) for each in (_follow_rules(live), world.roster.run(), desk.run())]
+        ending = [asyncio.create_task(ingest.run())]
+        beside = [asyncio.create_task(_follow_rules(live))]
+        if serving:
+            ending.append(asyncio.create_task(desk.run()))
+            beside.append(asyncio.create_task(world.roster.run()))
         try:
             yield Context(built, live, ingest, world, desk, Judgements(built.redis))
         finally:
             await desk.finished()
             await ingest.drained()
-            await asyncio.wait([committing], timeout=_LAST_COMMIT_SECONDS)
-            for task in (committing, *beside):
+            await asyncio.wait(ending, timeout=_LAST_COMMIT_SECONDS)
+            for task in (*ending, *beside):
                 task.cancel()
-            await asyncio.wait([committing, *beside], timeout=_LAST_COMMIT_SECONDS)
+            await asyncio.wait((*ending, *beside), timeout=_LAST_COMMIT_SECONDS)
 
 
 async def _world(built: Parts, live: LiveRules, ingest: Ingest, roster: Roster) -> World:

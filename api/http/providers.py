@@ -11,12 +11,13 @@ from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from adapters import registry
-from adapters.config import ConfigError, channel_uses
-from adapters.contract import Check, DeliveryError
+from adapters.config import ConfigError, ProviderConfig, channel_uses
+from adapters.contract import Check, DeliveryError, Platform
 from api.http.bodies import read, rows
 from api.http.context import Call, caller, context_of
 from router import announce
 from router.announce import Notice
+from router.bootstrap import Parts
 from router.deliveries import wait_for
 from router.health import Health, health_of
 from router.incidents import Incident
@@ -122,13 +123,22 @@ class AppFile(msgspec.Struct, frozen=True):
 
 @get("/api/v1/chatops/providers/{name:str}/manifest", summary="The app's manifest or package")
 async def show_manifest(
-    request: Call, name: FromPath[str], features: FromQuery[str] = "", url: FromQuery[str] = ""
+    request: Call,
+    name: FromPath[str],
+    features: FromQuery[str] = "",
+    url: FromQuery[str] = "",
+    platform_name: Annotated[str, QueryParameter(name="platform")] = "",
 ) -> AppFile:
-    """For Slack a manifest, for Teams a package; addresses are filled in from IM_PUBLIC_URL, or `url`."""
+    """For Slack a manifest, for Teams a package; addresses are filled in from IM_PUBLIC_URL, or `url`.
+
+    `platform` is for a provider that is not there yet: the app comes first, its token after.
+    """
     await caller(request, "admin")
     parts = context_of(request).parts
-    provider = await parts.providers.get(name)
-    platform = registry.platform(provider.platform)
+    try:
+        platform, config = await _platform_and_config(parts, name, platform_name)
+    except ConfigError as error:
+        raise Invalid.at("platform", error.detail) from None
     if platform.app_file is None:
         raise Invalid(f"{platform.title} needs no manifest; docs/{platform.name}.md has the steps")
     base = (url or parts.settings.public_url).rstrip("/")
@@ -136,10 +146,18 @@ async def show_manifest(
         raise Invalid.at("url", "set IM_PUBLIC_URL to this server's public https address, or give --url")
     wanted = frozenset(each.strip() for each in features.split(",") if each.strip())
     try:
-        made = platform.app_file(name, provider.config, base, wanted)
+        made = platform.app_file(name, config, base, wanted)
     except ConfigError as error:
         raise Invalid.at(error.field, error.detail) from None
     return AppFile(made.name, made.media_type, base64.b64encode(made.content).decode())
+
+
+async def _platform_and_config(parts: Parts, name: str, platform: str) -> tuple[Platform, ProviderConfig]:
+    if platform:
+        found = registry.platform(platform)
+        return found, found.config()
+    provider = await parts.providers.get(name)
+    return registry.platform(provider.platform), provider.config
 
 
 class Channel(msgspec.Struct, frozen=True):

@@ -63,6 +63,7 @@ class Desk:
         self._slots = asyncio.Semaphore(AT_A_TIME)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ring = asyncio.Event()
+        self._over = asyncio.Event()
         self._concierge = concierge_of(world)
 
     async def receive(self, provider: str, given: ChatInput) -> bool:
@@ -77,26 +78,29 @@ class Desk:
         return True
 
     async def run(self) -> None:
-        """Take over what other processes left or brought, until cancelled; see `finished`."""
-        beside = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_house())]
+        """Take over what other processes left or brought, until `finished` is called."""
+        listening = asyncio.create_task(self._listen())
+        keeping = asyncio.create_task(self._keep_house())
         try:
-            while True:
-                await self._careful(self._take_over)
+            while not self._over.is_set():
                 self._ring.clear()
+                await self._careful(self._take_over)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ring.wait(), POLL_SECONDS)
         finally:
-            for each in beside:
-                each.cancel()
-            await asyncio.wait(beside, timeout=_END_SECONDS)
+            self._over.set()
+            listening.cancel()
+            await asyncio.wait((listening, keeping), timeout=_END_SECONDS)
+            keeping.cancel()
 
     async def _keep_house(self) -> None:
         """Rooms and registrations wait for platforms, so people do not wait for them."""
-        while True:
+        while not self._over.is_set():
             await self._careful(self._concierge.serve)
             await self._careful(lambda: register(self._world))
             await self._careful(lambda: dispatches.follow(self._world))
-            await asyncio.sleep(POLL_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), POLL_SECONDS)
 
     async def _careful(self, work: Callable[[], Awaitable[object]]) -> None:
         """A round of it; neither an absent database nor a defect ends the rounds."""
@@ -108,7 +112,12 @@ class Desk:
             _log.error("chat_round_failed", error=type(error).__name__, exc_info=error)
 
     async def finished(self, seconds: float = 5.0) -> None:
-        """Wait for what is in hand; what takes longer is another desk's when its lease runs out."""
+        """Take nothing over any more, and wait for what is in hand.
+
+        What takes longer is another desk's when its lease runs out.
+        """
+        self._over.set()
+        self._ring.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
 

@@ -43,8 +43,9 @@ class Room:
 
     @property
     def answers(self) -> list[Shown]:
-        """What came of what was asked; that it is being worked on (Mattermost's "On it …") is none."""
-        return [each for each in self.fake.answers if not each.text.startswith("On it")]
+        """What came of what was asked; on Mattermost neither "On it …" nor what all in the channel see."""
+        given = [each for each in self.fake.answers if not each.text.startswith("On it")]
+        return [each for each in given if each.to or self.place.name != "mattermost"]
 
     def _after(self, signal: Signal) -> Shown:
         before = len(self.answers)

@@ -175,3 +175,12 @@ def test_information_is_answered(chat: Room, im: Im) -> None:
     assert "1 declared" in chat.say("metrics").text or "0 declared" in chat.say("metrics").text
     assert "route" in chat.say("why INC-2024-001").text
     assert chat.say("oncall").text
+
+
+def test_a_mention_is_a_command_too_and_answered_where_it_was_said(chat: Room, im: Im) -> None:
+    if chat.place.name == "discord":
+        return  # its mentions come by the Gateway: see test_gateway.py
+    im.post(event())
+    chat.send(chat.fake.mention(chat.dana, "ack INC-2024-001", channel=chat.place.channel("major")))
+    until(lambda: any("You acknowledged INC-2024-001" in each.text for each in chat.fake.answers))
+    assert status(im) == "acknowledged"
