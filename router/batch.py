@@ -11,12 +11,12 @@ import msgspec
 
 from adapters.contract import Message
 from router import compose, ids
-from router.catalogue import EMPTY, Catalogue
+from router.catalogue.catalogue import EMPTY, Catalogue
 from router.events import Event
 from router.incidents import OVER, Change, Incident, apply
 from router.lifecycle import asked
-from router.muting import Silence, covering, held_back
 from router.problems import Conflict, Problem
+from router.silences.muting import Silence, covering, held_back
 from router.targets import Address, Context, Placed, Provider, asks_for_room, place
 from rules.counts import counting, looked_up
 from rules.decide import decide

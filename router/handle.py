@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from router import metrics
 from router.batch import Batch, Request, Result
 from router.callbacks import call_back
-from router.catalogue import Catalogue
+from router.catalogue.catalogue import Catalogue
 from router.lookup import look_up, look_up_counts, reserve_numbers
 from router.providers import Directory
 from router.rooms import follow_rooms

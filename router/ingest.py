@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from router import metrics
 from router.batch import Request, Result
-from router.catalogue import EMPTY, Catalogue
+from router.catalogue.catalogue import EMPTY, Catalogue
 from router.events import Event
 from router.handle import handle
 from router.problems import Invalid, Problem, Unavailable

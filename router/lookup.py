@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from router.batch import Batch, Earlier, Known, Request, showable
 from router.incidents import Incident
-from router.muting import decode_active
 from router.providers import Directory
+from router.silences.muting import decode_active
 from router.store import statement
 from router.store.database import Connection, Cursor
 from rules.model import RuleSet

@@ -12,12 +12,12 @@ import psycopg
 import structlog
 
 from router.bootstrap import Parts
-from router.catalogue import EMPTY, Catalogue
-from router.oncall import Roster
+from router.catalogue.catalogue import EMPTY, Catalogue
+from router.catalogue.oncall import Roster
 from router.problems import Problem
-from router.redecide import Grounds, due, settle
 from router.ruling import live_rules
-from router.silences import keep_maintenance
+from router.silences.redecide import Grounds, due, settle
+from router.silences.silences import keep_maintenance
 from rules.live import LiveRules
 from rules.model import RuleFilesError
 

@@ -15,10 +15,10 @@ import uvloop
 
 from router import log
 from router.bootstrap import Parts, parts
-from router.calendars import Calendars
 from router.callbacks import settle
-from router.catalogue import LiveCatalogue
-from router.oncall import Roster
+from router.catalogue.calendars import Calendars
+from router.catalogue.catalogue import LiveCatalogue
+from router.catalogue.oncall import Roster
 from router.problems import Problem
 from router.settings import Settings
 from router.store import connect_options

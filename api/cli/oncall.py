@@ -13,7 +13,7 @@ from api.cli.output import json_option, note, print_json, print_table, tick, whe
 from api.cli.session import api, settings_or_fail
 
 if TYPE_CHECKING:
-    from router.oncall import Roster
+    from router.catalogue.oncall import Roster
     from router.settings import Settings
 
 
@@ -153,9 +153,9 @@ def _local(path: Path, settings: Settings) -> Roster:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from adapters.http import Http  # noqa: PLC0415
-    from router.calendars import Calendars  # noqa: PLC0415
-    from router.catalogue import LiveCatalogue  # noqa: PLC0415
-    from router.oncall import Roster  # noqa: PLC0415
+    from router.catalogue.calendars import Calendars  # noqa: PLC0415
+    from router.catalogue.catalogue import LiveCatalogue  # noqa: PLC0415
+    from router.catalogue.oncall import Roster  # noqa: PLC0415
 
     async def read() -> Roster:
         async with Http() as http:

@@ -6,7 +6,7 @@ import sys
 
 from api.http.serve import run
 from router.chat.registry import CommandsError
-from router.policy import PolicyError
+from router.policy.policy import PolicyError
 from router.problems import Problem
 from router.process import CANNOT_BEGIN
 from router.settings import SettingsError, read

@@ -11,9 +11,9 @@ from litestar import Router, get
 from litestar.params import FromQuery
 
 from api.http.context import Call, caller, context_of, now
-from router.calendars import CalendarRef
-from router.catalogue import Catalogue, Service
-from router.oncall import Roster
+from router.catalogue.calendars import CalendarRef
+from router.catalogue.catalogue import Catalogue, Service
+from router.catalogue.oncall import Roster
 from router.problems import Invalid, NotFound
 
 _KINDS: Final = {CalendarRef: "ical", type(None): ""}

@@ -16,16 +16,16 @@ from litestar.datastructures import State
 from router import metrics
 from router.access import Principal
 from router.bootstrap import Parts, parts
-from router.calendars import Calendars
-from router.catalogue import LiveCatalogue
+from router.catalogue.calendars import Calendars
+from router.catalogue.catalogue import LiveCatalogue
+from router.catalogue.oncall import Roster
 from router.chat.asked import World
 from router.chat.registry import commands_of
 from router.chat.work import Desk
 from router.ingest import Ingest
 from router.judged import Judgements
-from router.oncall import Roster
-from router.people import People
-from router.policy import Policy
+from router.people.people import People
+from router.policy.policy import Policy
 from router.ruling import live_rules
 from router.settings import Settings
 from rules.live import LiveRules

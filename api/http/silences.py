@@ -11,8 +11,8 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from api.http.bodies import read, rows
 from api.http.context import Call, caller, context_of, now
-from router import silences
-from router.muting import Silence
+from router.silences import silences
+from router.silences.muting import Silence
 
 Everything = Annotated[bool, QueryParameter(name="all")]
 """Those that are over too."""

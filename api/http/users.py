@@ -13,7 +13,7 @@ from adapters.inbound import Receives
 from api.http.bodies import read
 from api.http.context import Call, caller, context_of
 from router.bootstrap import Parts
-from router.people import Identity, LinkedAccount, People
+from router.people.people import Identity, LinkedAccount, People
 from router.problems import Invalid
 
 

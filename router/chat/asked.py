@@ -14,11 +14,11 @@ from adapters.inbound import ChatInput
 from router import compose
 from router.batch import Result
 from router.bootstrap import Parts
+from router.catalogue.oncall import Roster
 from router.events import Event
 from router.incidents import Incident
-from router.oncall import Roster
-from router.people import People, Speaker
-from router.policy import Place, Policy
+from router.people.people import People, Speaker
+from router.policy.policy import Place, Policy
 from router.targets import Provider
 from rules.live import LiveRules
 

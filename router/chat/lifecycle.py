@@ -10,7 +10,6 @@ import msgspec
 from adapters.contract import Choice
 from adapters.inbound import Receives
 from router import senders
-from router.accounts import visible_name
 from router.acts import RESPONSES, SOURCE, act
 from router.chat.asked import Answer, Asked, Missing, World, done, stranger
 from router.chat.commands import Command, command
@@ -18,7 +17,8 @@ from router.chat.usage import Misused
 from router.events import SEVERITIES, Hand, Verb
 from router.incidents import Incident
 from router.lifecycle import FROM
-from router.people import Identity
+from router.people.accounts import visible_name
+from router.people.people import Identity
 
 MAX_TITLE: Final = 200
 """Of a title that is made of a description."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from router import announce, compose, ids, silences
+from router import announce, compose, ids
 from router.chat.asked import Answer, Asked, World, done, refused
 from router.chat.commands import Command, command
 from router.chat.usage import INCIDENT, Misused
 from router.incidents import Incident
-from router.people import Identity
-from router.silences import NewSilence, Wanted
+from router.people.people import Identity
+from router.silences import silences
+from router.silences.silences import NewSilence, Wanted
 
 
 async def silence(world: World, asked: Asked, incident: Incident | None) -> Answer:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from adapters.config import channel_uses
 from adapters.inbound import ChatInput
 from router.chat.asked import World
-from router.policy import Place
-from router.policy_reasons import Kind
+from router.policy.policy import Place
+from router.policy.reasons import Kind
 from router.targets import Provider
 
 

@@ -20,7 +20,7 @@ from router.chat.custom import button_of, command_of
 from router.chat.extending import Declared, DeclaredButton, DeclaredCommand, declared
 from router.chat.interactions import RESERVED
 from router.chat.shipped import SHIPPED
-from router.policy import RANKS
+from router.policy.policy import RANKS
 
 ENTRY_POINTS: Final = "im.commands"
 """A package names a module, or a decorated function, under this group."""

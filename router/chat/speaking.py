@@ -11,7 +11,7 @@ import msgspec
 from adapters.contract import DeliveryError
 from adapters.inbound import Person, Vouches
 from router.chat.asked import World
-from router.people import Identity, Speaker
+from router.people.people import Identity, Speaker
 from router.targets import Provider
 
 ASKED_AGAIN_SECONDS: Final = 600.0

@@ -20,8 +20,8 @@ from router.chat.speaking import speaking
 from router.chat.usage import INCIDENT, Misused
 from router.events import SEVERITIES
 from router.incidents import Incident
-from router.people import Identity, Speaker
-from router.policy import Verdict
+from router.people.people import Identity, Speaker
+from router.policy.policy import Verdict
 from router.problems import Problem, Unavailable
 from router.targets import Provider
 

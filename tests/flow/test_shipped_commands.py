@@ -23,12 +23,12 @@ from litestar.exceptions import HTTPException
 from api.cli.commands import commands as im_commands
 from api.cli.errors import Refused
 from api.http import commands, pictures, problems
-from router.calendars import Calendars
-from router.catalogue import LiveCatalogue
+from router.catalogue.calendars import Calendars
+from router.catalogue.catalogue import LiveCatalogue
+from router.catalogue.oncall import Roster
 from router.chat.asked import World
 from router.chat.registry import commands_of
 from router.chat.shipped import dispatches
-from router.oncall import Roster
 from router.problems import Problem
 from tests.fakes.github import TOKEN, GithubFake
 from tests.fakes.prometheus import PrometheusFake

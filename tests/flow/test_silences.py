@@ -14,13 +14,13 @@ import psycopg
 import pytest
 
 from api.cli.silences import silences as silences_command
-from router import silences
-from router.calendars import Calendars
-from router.catalogue import LiveCatalogue
-from router.muting import Silence
-from router.oncall import Roster
-from router.redecide import due, settle_one
-from router.silences import NewSilence
+from router.catalogue.calendars import Calendars
+from router.catalogue.catalogue import LiveCatalogue
+from router.catalogue.oncall import Roster
+from router.silences import silences
+from router.silences.muting import Silence
+from router.silences.redecide import due, settle_one
+from router.silences.silences import NewSilence
 from tests.flow.stage import ADMIN, READER, SENDER, Im, event, states, until, write_rules
 from worker.silences import Ends, Windows
 
@@ -446,7 +446,7 @@ def test_a_crash_between_deciding_and_the_commit_leaves_it_owed(
         raise psycopg.OperationalError("the connection is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr("router.redecide._settled", crashed)
+        patched.setattr("router.silences.redecide._settled", crashed)
         with pytest.raises(Exception, match="the database does not answer"):
             turn(im)
     assert tables(im) == before
@@ -496,7 +496,7 @@ def test_an_incident_that_cannot_be_decided_keeps_no_other_one_waiting(
         return await settle_one(store, each, grounds)
 
     with monkeypatch.context() as patched:
-        patched.setattr("router.redecide.settle_one", settled)
+        patched.setattr("router.silences.redecide.settle_one", settled)
         turn(im)
     assert len(im.deliveries(state="pending")) == 1
     turn(im)

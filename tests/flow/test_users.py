@@ -13,8 +13,8 @@ import pytest
 
 from adapters.inbound import Person
 from api.cli.main import run
-from router import linking
-from router.people import Account, Identity, Joined, People, Speaker
+from router.people import linking
+from router.people.people import Account, Identity, Joined, People, Speaker
 from router.problems import Conflict, Invalid, NotFound, Problem
 from tests.flow.stage import ADMIN, SENDER, Im
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from router import catalogue
-from router.calendars import CalendarRef
-from router.catalogue import EMPTY, Catalogue, CatalogueError, LiveCatalogue, Rotation, load, parse
+from router.catalogue import catalogue
+from router.catalogue.calendars import CalendarRef
+from router.catalogue.catalogue import EMPTY, Catalogue, CatalogueError, LiveCatalogue, Rotation, load, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("/etc/im")

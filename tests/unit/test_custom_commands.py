@@ -51,8 +51,8 @@ from router.chat.shipped.dispatches import (
 from router.chat.shipped.github import Github, Run, limited, refusal
 from router.chat.shipped.settings import KINDS, checked
 from router.chat.usage import arguments, usage
-from router.people import Identity, Speaker
-from router.policy import Place
+from router.people.people import Identity, Speaker
+from router.policy.policy import Place
 from router.settings import ROOT
 from router.targets import Provider
 

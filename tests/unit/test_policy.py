@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.testing import CapturingLogger
 
-from router.policy import COMMANDS, KINDS, RANKS, ROLES, Kind, Place, Policy, PolicyError, Verdict
+from router.policy.policy import COMMANDS, KINDS, RANKS, ROLES, Kind, Place, Policy, PolicyError, Verdict
 from router.settings import ROOT
 
 DEFAULT: Final = ROOT / "data" / "access"
@@ -366,7 +366,7 @@ def test_a_bad_file_leaves_the_last_good_one_in_force_and_says_so_once(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = CapturingLogger()
-    monkeypatch.setattr("router.policy._log", structlog.wrap_logger(log, processors=[]))
+    monkeypatch.setattr("router.policy.policy._log", structlog.wrap_logger(log, processors=[]))
     policy = Policy.load(write(tmp_path, OPEN), clock=clock)
     for text in ("p, vewer, close, *, *, deny\n", ""):
         write(tmp_path, text)
@@ -408,7 +408,7 @@ def test_half_of_all_judgements_take_less_than_200_microseconds(default: Policy)
 
 
 def test_ever_new_channels_do_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.policy._CACHE_SIZE", 4)
+    monkeypatch.setattr("router.policy.policy._CACHE_SIZE", 4)
     policy = Policy.load(write(tmp_path, OPEN))
     for number in range(20):
         assert judged(policy, "viewer", "close", place("other", f"C{number}")).outcome == "allow"

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from adapters.contract import Message
 from router.batch import Delivery
-from router.durations import LONGEST, parse_duration
-from router.muting import Matchers, Silence, covering, covers, held_back
 from router.problems import Invalid
-from router.silences import NewSilence, of_window, planned
+from router.silences.durations import LONGEST, parse_duration
+from router.silences.muting import Matchers, Silence, covering, covers, held_back
+from router.silences.silences import NewSilence, of_window, planned
 from rules.facts import Facts
 
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from router import silences
+from router.catalogue.oncall import MaintenanceWindow
 from router.chat.asked import Answer, Asked, World, done
 from router.chat.commands import Command, command
 from router.incidents import Incident
-from router.muting import Silence
-from router.oncall import MaintenanceWindow
+from router.silences import silences
+from router.silences.muting import Silence
 
 AHEAD: Final = timedelta(days=30)
 SHOWN: Final = 15

@@ -11,7 +11,7 @@ import msgspec
 
 from router import audit
 from router.access import digest_of
-from router.accounts import Account, Identity, Joined, join, linked
+from router.people.accounts import Account, Identity, Joined, join, linked
 from router.problems import Conflict, Invalid, NotFound
 from router.store import Store, statement
 from router.store.database import Connection

@@ -10,7 +10,7 @@ from typing import Final
 
 import casbin  # type: ignore[import-untyped]
 
-from router.policy_file import (
+from router.policy.file import (
     ANY,
     EFFECTS,
     KINDS,
@@ -23,7 +23,7 @@ from router.policy_file import (
     lines,
     unknown,
 )
-from router.policy_reasons import Outcome, Question
+from router.policy.reasons import Outcome, Question
 
 _DEFINITIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "r": ("role", "command", "kind", "channel", "severity", "effect"),

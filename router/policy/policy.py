@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 import structlog
 
-from router.policy_engine import Loaded
-from router.policy_file import (
+from router.policy.engine import Loaded
+from router.policy.file import (
     COMMANDS,
     KINDS,
     LINES,
@@ -22,7 +22,7 @@ from router.policy_file import (
     Fault,
     PolicyError,
 )
-from router.policy_reasons import Kind, Outcome, Place, Question, confirmation, refusal
+from router.policy.reasons import Kind, Outcome, Place, Question, confirmation, refusal
 from router.settings import ROOT
 
 __all__ = [

@@ -10,10 +10,10 @@ import msgspec
 
 from router import compose, ids
 from router.batch import EXPIRES_AFTER, URGENT, Delivery, base_priority, facts_of, mode, silenced, to_default
-from router.catalogue import Catalogue
+from router.catalogue.catalogue import Catalogue
 from router.events import Event, EventType, IncidentIn
 from router.incidents import Incident
-from router.muting import Silence
+from router.silences.muting import Silence
 from router.targets import Address, Context, Placed, Provider, asks_for_room, place
 from rules.decide import decide
 from rules.decision import Decision

@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from adapters.inbound import Person
-from router import audit, linking
-from router.accounts import (
+from router import audit
+from router.people import linking
+from router.people.accounts import (
     Account,
     How,
     Identity,
@@ -27,7 +28,7 @@ from router.accounts import (
     trusted_email,
     visible_name,
 )
-from router.policy_file import UNLINKED
+from router.policy.file import UNLINKED
 from router.problems import Conflict, NotFound
 from router.store import Store, statement
 

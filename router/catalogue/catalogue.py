@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from router.calendars import CalendarRef
+from router.catalogue.calendars import CalendarRef
 from rules.conditions import condition
 from rules.model import Leaf, Problem
 from rules.nodes import MAX_BYTES, Map, Node, Scalar, Seq, Unreadable, read

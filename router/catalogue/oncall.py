@@ -12,8 +12,17 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
-from router.calendars import CalendarError, CalendarRef, Calendars, Kept, KeptCalendars, Shift
-from router.catalogue import Catalogue, Layer, LiveCatalogue, Person, Rotation, Service, folded, instant
+from router.catalogue.calendars import CalendarError, CalendarRef, Calendars, Kept, KeptCalendars, Shift
+from router.catalogue.catalogue import (
+    Catalogue,
+    Layer,
+    LiveCatalogue,
+    Person,
+    Rotation,
+    Service,
+    folded,
+    instant,
+)
 from rules.windows import is_open, span
 
 MAX_CHANGES: Final = 400

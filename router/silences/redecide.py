@@ -19,15 +19,15 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from router import ids
-from router.again import Again, Held, Present, decided_again
 from router.batch import facts_of
-from router.catalogue import EMPTY, Catalogue
+from router.catalogue.catalogue import EMPTY, Catalogue
 from router.incidents import OVER, Incident
-from router.muting import Silence, covering, decode_active
 from router.problems import Unavailable
 from router.providers import Directory
 from router.rooms import room_name
-from router.silences import from_row
+from router.silences.again import Again, Held, Present, decided_again
+from router.silences.muting import Silence, covering, decode_active
+from router.silences.silences import from_row
 from router.store import Store, statement
 from router.store.database import Connection
 from router.targets import Address

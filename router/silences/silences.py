@@ -10,10 +10,10 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from router import audit, ids
-from router.durations import LONGEST, checked_end, parse_duration
 from router.events import SEVERITIES, refuse_nul
-from router.muting import Matchers, Silence
 from router.problems import Conflict, Invalid, NotFound
+from router.silences.durations import LONGEST, checked_end, parse_duration
+from router.silences.muting import Matchers, Silence
 from router.store import Store, statement
 from router.store.database import Connection
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from router.events import SEVERITIES
-from router.policy_file import KINDS, RANKS, UNLINKED
+from router.policy.file import KINDS, RANKS, UNLINKED
 
 Outcome = Literal["allow", "confirm", "refuse"]
 Kind = Literal["direct", "room", "incident", "management", "other", "external"]

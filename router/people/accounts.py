@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from router import audit
-from router.policy_file import RANKS
+from router.policy.file import RANKS
 from router.problems import Conflict, Invalid, NotFound
 from router.store import statement
 from router.store.database import Connection

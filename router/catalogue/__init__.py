@@ -1,0 +1,1 @@
+"""The service catalogue: teams, services, calendars, and who is on call."""

@@ -1,0 +1,1 @@
+"""The access policy: who may give which command where."""
