@@ -96,7 +96,8 @@ def room(im: Im, platform: str, *, named: str = "", **changes: Any) -> Iterator[
     """A platform with people, its provider named after it."""
     name = named or f"my-{platform}"
     callback = f"{im.settings.address}/chatops/mattermost/{name}"
-    more = {"callback_url": callback} if platform == "mattermost" else {}
+    own = {"callback_url": callback, "webhook_token": "webhook-token-0123456789"}
+    more = own if platform == "mattermost" else {}
     opened = (
         sandbox_place(im, name, **changes)
         if platform == "sandbox"
