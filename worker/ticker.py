@@ -17,7 +17,7 @@ from router import log
 from router.bootstrap import Parts, parts
 from router.callbacks import settle
 from router.catalogue.calendars import Calendars
-from router.catalogue.catalogue import LiveCatalogue
+from router.catalogue.live import LiveCatalogue
 from router.catalogue.oncall import Roster
 from router.problems import Problem
 from router.settings import Settings

@@ -154,7 +154,7 @@ def _local(path: Path, settings: Settings) -> Roster:
 
     from adapters.http import Http  # noqa: PLC0415
     from router.catalogue.calendars import Calendars  # noqa: PLC0415
-    from router.catalogue.catalogue import LiveCatalogue  # noqa: PLC0415
+    from router.catalogue.live import LiveCatalogue  # noqa: PLC0415
     from router.catalogue.oncall import Roster  # noqa: PLC0415
 
     async def read() -> Roster:

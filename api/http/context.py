@@ -17,7 +17,7 @@ from router import metrics
 from router.access import Principal
 from router.bootstrap import Parts, parts
 from router.catalogue.calendars import Calendars
-from router.catalogue.catalogue import LiveCatalogue
+from router.catalogue.live import LiveCatalogue
 from router.catalogue.oncall import Roster
 from router.chat.asked import World
 from router.chat.registry import commands_of

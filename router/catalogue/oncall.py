@@ -13,16 +13,8 @@ import msgspec
 import structlog
 
 from router.catalogue.calendars import CalendarError, CalendarRef, Calendars, Kept, KeptCalendars, Shift
-from router.catalogue.catalogue import (
-    Catalogue,
-    Layer,
-    LiveCatalogue,
-    Person,
-    Rotation,
-    Service,
-    folded,
-    instant,
-)
+from router.catalogue.catalogue import Catalogue, Layer, Person, Rotation, Service, folded, instant
+from router.catalogue.live import LiveCatalogue
 from rules.windows import is_open, span
 
 MAX_CHANGES: Final = 400

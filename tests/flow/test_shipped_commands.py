@@ -24,7 +24,7 @@ from api.cli.commands import commands as im_commands
 from api.cli.errors import Refused
 from api.http import commands, pictures, problems
 from router.catalogue.calendars import Calendars
-from router.catalogue.catalogue import LiveCatalogue
+from router.catalogue.live import LiveCatalogue
 from router.catalogue.oncall import Roster
 from router.chat.asked import World
 from router.chat.registry import commands_of

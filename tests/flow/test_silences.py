@@ -15,7 +15,7 @@ import pytest
 
 from api.cli.silences import silences as silences_command
 from router.catalogue.calendars import Calendars
-from router.catalogue.catalogue import LiveCatalogue
+from router.catalogue.live import LiveCatalogue
 from router.catalogue.oncall import Roster
 from router.silences import silences
 from router.silences.muting import Silence

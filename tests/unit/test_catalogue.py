@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from router.catalogue import catalogue
+from router.catalogue import reading as catalogue
 from router.catalogue.calendars import CalendarRef
-from router.catalogue.catalogue import EMPTY, Catalogue, CatalogueError, LiveCatalogue, Rotation, load, parse
+from router.catalogue.catalogue import EMPTY, Catalogue, CatalogueError, Rotation
+from router.catalogue.live import LiveCatalogue, load
+from router.catalogue.reading import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("/etc/im")

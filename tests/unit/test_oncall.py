@@ -25,8 +25,10 @@ from api.cli.oncall import oncall as oncall_command
 from api.http import catalogue as endpoint
 from api.http import problems
 from router.catalogue.calendars import EVERY, MAX_BYTES, Calendar, CalendarError, CalendarRef, Calendars, Kept
-from router.catalogue.catalogue import Catalogue, Layer, LiveCatalogue, Override, Rotation, parse
+from router.catalogue.catalogue import Catalogue, Layer, Override, Rotation
+from router.catalogue.live import LiveCatalogue
 from router.catalogue.oncall import OnCall, Roster, handover, on_call, turn_at, windows
+from router.catalogue.reading import parse
 from router.problems import Problem
 from router.settings import Settings
 from rules.windows import Window
