@@ -152,7 +152,7 @@ class Desk:
         async with contextlib.nullcontext() if opens else self._slots:
             started = time.monotonic()
             try:
-                provider = await self._provider(item.provider)
+                provider = await self._provider(item)
                 if not item.handled:
                     item = await self._handle(item, provider)
                 await self._answer(item, provider)
@@ -168,11 +168,12 @@ class Desk:
                 detail = f"a defect ({type(error).__name__})"
                 await (self._later if item.attempts < MAX_ATTEMPTS else self._given_up)(item, detail)
 
-    async def _provider(self, name: str) -> Provider | None:
+    async def _provider(self, item: Item) -> Provider | None:
+        """The provider; what was left behind may be of one that is gone meanwhile."""
         directory = self._world.parts.directory
-        if name not in directory.providers:
+        if item.attempts > 1 or item.provider not in directory.providers:
             await directory.refresh(self._world.parts.store)
-        return directory.providers.get(name)
+        return directory.providers.get(item.provider)
 
     async def _handle(self, item: Item, provider: Provider | None) -> Item:
         return await self._written(item, provider, await self._made(item, provider))

@@ -97,11 +97,12 @@ def room(im: Im, platform: str, *, named: str = "", **changes: Any) -> Iterator[
     name = named or f"my-{platform}"
     callback = f"{im.settings.address}/chatops/mattermost/{name}"
     own = {"callback_url": callback, "webhook_token": "webhook-token-0123456789"}
-    more = own if platform == "mattermost" else {}
+    if platform == "mattermost":
+        changes = own | changes
     opened = (
         sandbox_place(im, name, **changes)
         if platform == "sandbox"
-        else place(im, platform, named=name, **more, **changes)
+        else place(im, platform, named=name, **changes)
     )
     with opened as found:
         yield Room(im, found, name)
