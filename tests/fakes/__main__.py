@@ -62,9 +62,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _fake(given: argparse.Namespace) -> FakePlatform:
-    return FAKES[given.platform](
+    fake = FAKES[given.platform](
         rates=given.rates, latency=given.latency, records=given.records, port=given.port
     )
+    if isinstance(fake, SlackFake):
+        # The document's five. With more, what is uncertain is looked for in a history of many thousand messages.
+        fake.scopes = ("chat:write", "commands", "app_mentions:read", "channels:read", "users:read")
+    return fake
 
 
 def _slack(fake: Any) -> dict[str, Any]:
