@@ -66,7 +66,7 @@ def _fake(given: argparse.Namespace) -> FakePlatform:
         rates=given.rates, latency=given.latency, records=given.records, port=given.port
     )
     if isinstance(fake, SlackFake):
-        # The document's five. With more, what is uncertain is looked for in a history of many thousand messages.
+        # The document's five: with more, what is uncertain is looked for in a very long history.
         fake.scopes = ("chat:write", "commands", "app_mentions:read", "channels:read", "users:read")
     return fake
 
