@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -33,32 +31,6 @@ from tests.contract.subject_discord import (
 )
 from tests.fakes.discord import DiscordFake
 from tests.fakes.discord_body import check_command
-
-
-@pytest.fixture(scope="module")
-def closing() -> Iterator[ThreadPoolExecutor]:
-    """Stops servers beside the next tests: each takes a fifth of a second."""
-    with ThreadPoolExecutor(4) as pool:
-        yield pool
-
-
-@pytest.fixture
-def fake(closing: ThreadPoolExecutor) -> Iterator[DiscordFake]:
-    running = DiscordFake(rates=False).__enter__()
-    yield running
-    closing.submit(running.__exit__)
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    async with Http() as client:
-        yield client
-
-
-@pytest.fixture
-def adapter(fake: DiscordFake, http: Http) -> Discord:
-    return Discord(config_for(fake), http)
-
 
 SPECS = (
     CommandSpec(

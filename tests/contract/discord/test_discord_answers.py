@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -26,7 +24,6 @@ from adapters.discord.forms import modal
 from adapters.discord.outbound import Discord
 from adapters.discord.permissions import VIEW_CHANNEL
 from adapters.discord.render import render
-from adapters.http import Http
 from adapters.inbound import (
     ChatInput,
     Field,
@@ -45,7 +42,6 @@ from tests.contract.subject_discord import (
     LINK,
     SEVERITY,
     announced,
-    config_for,
     failing,
     hear,
     incoming,
@@ -54,32 +50,6 @@ from tests.contract.subject_discord import (
 )
 from tests.fakes.discord import DiscordFake
 from tests.fakes.discord_body import ON_CREATE, check_body, check_modal
-
-
-@pytest.fixture(scope="module")
-def closing() -> Iterator[ThreadPoolExecutor]:
-    """Stops servers beside the next tests: each takes a fifth of a second."""
-    with ThreadPoolExecutor(4) as pool:
-        yield pool
-
-
-@pytest.fixture
-def fake(closing: ThreadPoolExecutor) -> Iterator[DiscordFake]:
-    running = DiscordFake(rates=False).__enter__()
-    yield running
-    closing.submit(running.__exit__)
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    async with Http() as client:
-        yield client
-
-
-@pytest.fixture
-def adapter(fake: DiscordFake, http: Http) -> Discord:
-    return Discord(config_for(fake), http)
-
 
 FORM = Form(
     id="declare",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -57,31 +56,6 @@ from tests.fakes.base import Posted
 from tests.fakes.discord import DiscordFake
 from tests.fakes.discord_body import ON_CREATE, check_body
 from tests.fakes.speaking import Signal, Speaking
-
-
-@pytest.fixture(scope="module")
-def closing() -> Iterator[ThreadPoolExecutor]:
-    """Stops servers beside the next tests: each takes a fifth of a second."""
-    with ThreadPoolExecutor(4) as pool:
-        yield pool
-
-
-@pytest.fixture
-def fake(closing: ThreadPoolExecutor) -> Iterator[DiscordFake]:
-    running = DiscordFake(rates=False).__enter__()
-    yield running
-    closing.submit(running.__exit__)
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    async with Http() as client:
-        yield client
-
-
-@pytest.fixture
-def adapter(fake: DiscordFake, http: Http) -> Discord:
-    return Discord(config_for(fake), http)
 
 
 class TestAbilities:
