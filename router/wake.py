@@ -31,6 +31,11 @@ _QUEUED: Final = "im:drain-queued"
 _log = structlog.get_logger()
 
 
+def channel_of(redis: Redis, name: str) -> str:
+    """A channel of this installation: Redis' own are one space for all databases of a server."""
+    return f"{name}:{redis.connection_pool.connection_kwargs.get('db') or 0}"
+
+
 class Waker:
     """Wakes drains; failures are logged and left to the sweep."""
 
@@ -46,8 +51,8 @@ class Waker:
             return
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._redis.publish(LANES_CHANNEL, b"1")
-                if not await self._redis.publish(CHANNEL, b"1"):
+                await self._redis.publish(channel_of(self._redis, LANES_CHANNEL), b"1")
+                if not await self._redis.publish(channel_of(self._redis, CHANNEL), b"1"):
                     await self.start_drain()
             self._quiet = False
         except (RedisError, OSError) as error:  # TimeoutError is an OSError

@@ -34,7 +34,7 @@ from router.providers import Directory
 from router.sending import Sent, send
 from router.store import Store
 from router.targets import Provider
-from router.wake import CHANNEL, LANES_CHANNEL, Waker
+from router.wake import CHANNEL, LANES_CHANNEL, Waker, channel_of
 
 SENDING_PER_PROVIDER: Final = 128
 """Requests to one provider at a time."""
@@ -413,7 +413,7 @@ class Drain:
     async def _listening(self) -> AsyncIterator[asyncio.Task[None]]:
         """Hear wake-ups, so that wakers need not queue a job; the task ends when Redis goes away."""
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            await pubsub.subscribe(LANES_CHANNEL if self._lanes else CHANNEL)
+            await pubsub.subscribe(channel_of(self._redis, LANES_CHANNEL if self._lanes else CHANNEL))
 
             async def listen() -> None:
                 async for _ in pubsub.listen():

@@ -29,6 +29,7 @@ from router.problems import Problem, Unavailable
 from router.settings import Settings
 from router.store import connect_options
 from router.targets import Provider
+from router.wake import channel_of
 
 LOOK_SECONDS: Final = 2.0
 """How often providers are looked at, and a lock that another gateway has is tried again."""
@@ -138,7 +139,7 @@ class Ear:
                 _log.error("input_not_kept", provider=self._provider.name, error=type(error).__name__)
                 return
         with contextlib.suppress(RedisError, OSError):
-            await self._parts.redis.publish(CHANNEL, b"1")
+            await self._parts.redis.publish(channel_of(self._parts.redis, CHANNEL), b"1")
 
 
 class Gateway:

@@ -32,6 +32,7 @@ from router.chat.shipped import dispatches
 from router.chat.turn import NOTHING, Turn, audit_entry, open_form, turn
 from router.problems import Problem, Unavailable
 from router.targets import Provider
+from router.wake import channel_of
 
 AT_A_TIME: Final = 64
 POLL_SECONDS: Final = 1.0
@@ -131,7 +132,7 @@ class Desk:
         while True:
             try:
                 async with self._world.parts.redis.pubsub() as heard:
-                    await heard.subscribe(CHANNEL)
+                    await heard.subscribe(channel_of(self._world.parts.redis, CHANNEL))
                     async for message in heard.listen():
                         if message["type"] == "message":
                             self._ring.set()

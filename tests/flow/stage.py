@@ -28,7 +28,7 @@ from router.access import digest_of
 from router.bootstrap import Parts, owner, parts
 from router.settings import ROOT, Settings, environment
 from router.sweep import Swept, sweep
-from router.wake import CHANNEL
+from router.wake import CHANNEL, channel_of
 from worker.drain import Drain
 
 T = TypeVar("T")
@@ -109,7 +109,9 @@ class Api:
         until(lambda: self._ready.is_set() or self._running.done())
         if self._running.done():
             self._running.result()
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.settings.port}", timeout=30)
+        # Of more idle connections than are kept, httpcore closes one that another thread has just got.
+        kept = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.settings.port}", timeout=30, limits=kept)
 
     async def _serve(self) -> None:
         async with context(self.settings) as built:
@@ -234,7 +236,8 @@ class Im:
     async def _drain(self, linger: float, seconds: float) -> None:
         running = asyncio.create_task(self.drain_of().run(linger=linger, seconds=seconds))
         while not running.done():
-            await self.parts.redis.publish(CHANNEL, b"1")  # so that it looks more often than once a second
+            # So that it looks more often than once a second.
+            await self.parts.redis.publish(channel_of(self.parts.redis, CHANNEL), b"1")
             await asyncio.wait([running], timeout=0.02)
         await running
 

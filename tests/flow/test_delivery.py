@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from router.wake import LANES_CHANNEL, QUEUE
+from router.wake import LANES_CHANNEL, QUEUE, channel_of
 from tests.fakes.base import Call, FakePlatform, Reply
 from tests.flow.places import PLATFORMS, place
 from tests.flow.stage import QUICK, READER, Im, ended, event, states, until, write_rules
@@ -639,7 +639,7 @@ def test_a_provider_whose_secrets_cannot_be_opened_can_be_mended_or_removed(im: 
 def test_a_worker_of_other_lanes_does_not_keep_a_drain_from_being_started(im: Im) -> None:
     im.sandbox()
     with im.draining(lanes=["elsewhere"]):
-        until(lambda: im.redis.pubsub_numsub(LANES_CHANNEL)[0][1])
+        until(lambda: im.redis.pubsub_numsub(channel_of(im.parts.redis, LANES_CHANNEL))[0][1])
         im.post(event())
         until(lambda: im.redis.llen(f"rq:queue:{QUEUE}"))
         assert states(im.deliveries()) == ["pending"]
