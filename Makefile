@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 4
 
-.PHONY: help setup run test test-fast test-long test-debian check format bench lock clean
+.PHONY: help setup nlu-setup run test test-fast test-long test-debian check format bench lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,22 +36,26 @@ $(VENV)/.ready: $(UV) requirements-dev.txt pyproject.toml
 	  { echo "setup: durable-rules was built but does not import; run 'make clean' and try again" >&2; exit 1; }
 	@touch $@
 
+nlu-setup: setup ## make the environment and the model of the language service (minutes, the first time)
+	@./im nlu train
+
 run: setup ## set up what is missing and serve on http://127.0.0.1:8000
 	@exec ./im serve
 
 test-fast: setup ## unit, contract and flow tests (under 3 minutes)
-	$(PYTEST) -n $(WORKERS) -m 'not chaos and not long'
+	$(PYTEST) -n $(WORKERS) -m 'not chaos and not long and not nlu'
 
 test: setup ## all tests but the long runs (under 20 minutes)
-	$(PYTEST) -n $(WORKERS) -m 'not chaos and not long'
+	$(PYTEST) -n $(WORKERS) -m 'not chaos and not long and not nlu'
 	$(PYTEST) -m 'chaos and not long'
+	$(PYTEST) -m nlu
 
 test-long: setup ## the long kill test
 	$(PYTEST) -m long
 
 test-debian: setup ## the store and flow tests against the system's PostgreSQL and Redis
 	@# One process: Redis has one set of channels for all its databases, and drains would hear each other.
-	bash .ci/with-system-servers $(PYTEST) -m 'not chaos and not long' tests/flow
+	bash .ci/with-system-servers $(PYTEST) -m 'not chaos and not long and not nlu' tests/flow
 
 check: setup ## what CI runs before the tests: ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -70,6 +74,9 @@ lock: $(UV) ## lock the newest allowed versions, with hashes and without address
 	@for out in requirements.txt 'requirements-dev.txt --group dev'; do \
 	  $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-header --python-version 3.11 pyproject.toml --upgrade -o $$out; done
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --python-version 3.10 --override nlu_model/overrides.txt nlu_model/requirements.in --upgrade \
+	  -o nlu_model/requirements.lock
 
-clean: ## remove the environment, the tools and caches (not var/, where the data is)
-	rm -rf $(VENV) $(TOOLS) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove the environments, the tools and caches (not var/, where the data is)
+	rm -rf $(VENV) .nlu .nlu.* $(TOOLS) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

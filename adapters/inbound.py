@@ -103,7 +103,8 @@ class ChatInput(msgspec.Struct, frozen=True, kw_only=True):
     thread: str | None = None
     """The message that the thread hangs on, as MessageRef.message_id names it."""
     message: str | None = None
-    """The message that was pressed or reacted to, as MessageRef.message_id names it."""
+    """The message that was pressed or reacted to, as MessageRef.message_id names it; of a mention the message
+    itself, where its answer begins a thread, which then has its name."""
     text: str = ""
     """command: what follows `/im`, as typed. mention: the text without the mention of the bot; mentions of
     people are `<@id>`."""

@@ -19,6 +19,7 @@ SOURCE: Final = "chatops"
 RESPONSES: Final[Mapping[Verb, str]] = {
     "declare": "Incident declared",
     "acknowledge": "Incident acknowledged",
+    "unacknowledge": "Acknowledgement taken back",
     "resolve": "Incident resolved",
     "close": "Incident closed",
     "reopen": "Incident reopened",

@@ -76,7 +76,17 @@ class EventIn(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
 
-Verb = Literal["declare", "acknowledge", "resolve", "close", "reopen", "escalate", "assign", "update"]
+Verb = Literal[
+    "declare",
+    "acknowledge",
+    "unacknowledge",
+    "resolve",
+    "close",
+    "reopen",
+    "escalate",
+    "assign",
+    "update",
+]
 """What a person does with an incident."""
 
 

@@ -124,6 +124,8 @@ def _moved(known: Incident, event: Event) -> Incident:
         for name in ("title", "severity", "service", "description", "assignee", "url", "labels")
         if (value := getattr(given, name)) is not None
     }
+    if "assignee" in named:
+        named["assignee"] = named["assignee"] or None  # an empty name takes it from whoever had it
     moved = msgspec.structs.replace(
         known,
         **named,

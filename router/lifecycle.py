@@ -20,6 +20,7 @@ from router.problems import Conflict
 EVENTS: Final[Mapping[Verb, str]] = {
     "declare": "incident.created",
     "acknowledge": "incident.acknowledged",
+    "unacknowledge": "incident.reopened",
     "resolve": "incident.resolved",
     "close": "incident.closed",
     "reopen": "incident.reopened",
@@ -31,6 +32,7 @@ EVENTS: Final[Mapping[Verb, str]] = {
 
 FROM: Final[Mapping[Verb, tuple[str, ...]]] = {
     "acknowledge": ("open",),
+    "unacknowledge": ("acknowledged",),
     "resolve": ("open", "acknowledged"),
     "close": ("resolved",),
     "reopen": OVER,

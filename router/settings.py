@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+NLU_OFF: Final = "off"
+_MOST_DAYS: Final = 36_500
 
 
 class SettingsError(ValueError):
@@ -36,6 +38,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bind: str = "127.0.0.1"
     port: int = 8000
     nlu_url: str = ""
+    """Where the language service is; empty: `im serve` runs one; `off`: there shall be none."""
+    nlu_bind: str = ""
+    """Where `im nlu serve` listens; empty: 127.0.0.1:5005, or any free port where that is taken."""
+    nlu_env: Path = ROOT / ".nlu"
+    """The environment that the language service runs in, made there when it is missing."""
+    utterance_days: int = 90
+    """How long what was said to the bot is kept; 0: not at all."""
     public_url: str = ""
     timezone: str = "UTC"
     heartbeat_url: str = ""
@@ -62,6 +71,7 @@ _TEXTS: Final = {
     "IM_SECRET_KEY": "secret_key",
     "IM_BIND": "bind",
     "IM_NLU_URL": "nlu_url",
+    "IM_NLU_BIND": "nlu_bind",
     "IM_PUBLIC_URL": "public_url",
     "IM_TIMEZONE": "timezone",
     "IM_HEARTBEAT_URL": "heartbeat_url",
@@ -74,6 +84,7 @@ _PATHS: Final = {
     "IM_CATALOGUE": "catalogue",
     "IM_ACCESS_DIR": "access_dir",
     "IM_COMMANDS_DIR": "commands_dir",
+    "IM_NLU_ENV": "nlu_env",
 }
 
 
@@ -86,17 +97,22 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         if environ.get(name)
     }
     given["port"] = _port(environ.get("PORT", ""))
+    given["utterance_days"] = _days(environ.get("IM_UTTERANCE_DAYS", ""))
     given["debug"] = environ.get("CHATOPS_DEBUG", "").lower() in ("1", "true", "yes", "on")
     _check_zone(given.get("timezone", "UTC"))
     _check_url("IM_PUBLIC_URL", given.get("public_url", ""))
     _check_url("IM_URL", given.get("url", ""))
+    if given.get("nlu_url") != NLU_OFF:
+        _check_url("IM_NLU_URL", given.get("nlu_url", ""))
+    _check_bind("IM_NLU_BIND", given.get("nlu_bind", ""))
     return Settings(**given)
 
 
 def environment(settings: Settings) -> dict[str, str]:
     """The variables that make another process read the same settings."""
     shown = {name: str(getattr(settings, field) or "") for name, field in {**_TEXTS, **_PATHS}.items()}
-    return {name: value for name, value in shown.items() if value} | {"PORT": str(settings.port)}
+    numbers = {"PORT": str(settings.port), "IM_UTTERANCE_DAYS": str(settings.utterance_days)}
+    return {name: value for name, value in shown.items() if value} | numbers
 
 
 def shown(settings: Settings) -> dict[str, str]:
@@ -125,6 +141,16 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _days(text: str) -> int:
+    if not text:
+        return 90
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > _MOST_DAYS:
+        raise SettingsError(
+            f"IM_UTTERANCE_DAYS: {text!r} is not a number of days; give one from 0 to {_MOST_DAYS}"
+        )
+    return int(text)
+
+
 def _check_zone(name: str) -> None:
     try:
         ZoneInfo(name)
@@ -132,6 +158,12 @@ def _check_zone(name: str) -> None:
         raise SettingsError(
             f"IM_TIMEZONE: {name!r} is not a time zone; give one like Europe/Berlin"
         ) from None
+
+
+def _check_bind(name: str, bind: str) -> None:
+    host, _, port = bind.rpartition(":")
+    if bind and not (host and port.isascii() and port.isdigit() and 0 <= int(port) < 65536):
+        raise SettingsError(f"{name}: {bind!r} is not an address and a port; give one like 127.0.0.1:5005")
 
 
 def _check_url(name: str, url: str) -> None:

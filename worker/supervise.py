@@ -141,6 +141,9 @@ class _Supervisor:
         ]
         # They need the tables, which the API makes before it answers.
         self._later = [Role(name, [*me, "worker", name], environ) for name in ("ticker", "gateway")]
+        # It may take minutes to be ready, and nothing waits for it.
+        if not settings.nlu_url:
+            self._later.append(Role("nlu", [*me, "worker.nlu", "beside"], environ))
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

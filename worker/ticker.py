@@ -19,6 +19,7 @@ from router.callbacks import settle
 from router.catalogue.calendars import Calendars
 from router.catalogue.live import LiveCatalogue
 from router.catalogue.oncall import Roster
+from router.dialogue import reviewing
 from router.problems import Problem
 from router.settings import Settings
 from router.store import connect_options
@@ -94,6 +95,7 @@ async def _hold(
                 await forget_keys(built.store)
                 await forget_chat(built.store)
                 await built.store.run("silences.forget")
+                await reviewing.forget(built.store, built.settings.utterance_days)
             await _pause(stop, SWEEP_SECONDS)
 
 

@@ -110,6 +110,7 @@ class Events:
             channel_name=told.channel_name,
             channel_kind="direct" if told.channel_type in _DIRECT else "channel",
             thread=post.root_id or None,
+            message=post.id,
             text=await mentions.with_ids(
                 mentions.cleaned(post.message.strip() if text is None else text), self._directory
             ),

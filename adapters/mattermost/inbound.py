@@ -66,7 +66,9 @@ class Inbound:
             return Received(note="a bot's message", answer=NOTHING)
         text = mentions.without_trigger(cleaned(sent.text), sent.trigger_word)
         text = await mentions.with_ids(text, self._directory)
-        return Received(inputs=(_given(sent, "mention", workspace, {"root": sent.post_id}, text=text),))
+        root = {"root": sent.post_id}
+        given = _given(sent, "mention", workspace, root, text=text, message=sent.post_id or None)
+        return Received(inputs=(given,))
 
     async def _action(self, incoming: Incoming, proved: Verified) -> Received:
         sent = payloads.from_json(payloads.Pressed, incoming.body)

@@ -69,6 +69,7 @@ def _spoken(envelope: Envelope, said: Spoken, home: Home) -> Received:
         channel=place.named(said.user, said.channel, "").channel,
         channel_kind=kind_of(said.channel, external=envelope.is_ext_shared_channel),
         thread=place.named(said.user, said.channel, thread).message_id if thread else None,
+        message=place.named(said.user, said.channel, said.ts).message_id,
         text=_without_bot(envelope, said.text or ""),
         reply={"channel": said.channel} | ({"thread_ts": answered_in} if answered_in else {}),
     )

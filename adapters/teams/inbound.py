@@ -145,7 +145,7 @@ def _message(activity: Activity, common: ChatInput) -> Received:
     asked = speech.command(text)
     if asked is not None:
         return Received(inputs=(_with(common, kind="command", text=asked),))
-    return Received(inputs=(_with(common, text=text),))
+    return Received(inputs=(_with(common, text=text, message=common.key),))
 
 
 def _invoke(activity: Activity, common: ChatInput) -> Received:

@@ -27,6 +27,7 @@ COMMANDS: Final = (
     Entry("worker", "api.cli.roles:worker", _RUN, "Send deliveries only."),
     Entry("ticker", "api.cli.roles:ticker", _RUN, "Do what is due only."),
     Entry("gateway", "api.cli.roles:gateway", _RUN, "Hear mentions and reactions over kept connections."),
+    Entry("chat", "api.cli.chat:chat", _CHAT, "Talk to the bot here, or run a script of what is said."),
     Entry("chatops", "api.cli.chatops:chatops", _CHAT, "Chat providers: configure, test, write to them."),
     Entry("commands", "api.cli.commands:commands", _CHAT, "Commands of chat, and their settings."),
     Entry("templates", "api.cli.templates:templates", _CHAT, "Message templates: list and preview them."),

@@ -40,6 +40,14 @@ class Api:
         """POST /api/v1/… with a JSON body; bytes are sent as they are."""
         return self.call("POST", path, body=body, query=query)
 
+    def deliver(self, *path: str, body: object) -> Any:
+        """POST /chatops/…, as a chat platform does."""
+        return self.call("POST", path, body=body, base="/chatops/")
+
+    def pause(self, seconds: float) -> None:
+        """Wait, while an application in this process goes on with its work."""
+        self._runner.run(asyncio.sleep(seconds))
+
     def call(
         self,
         method: str,
@@ -47,17 +55,19 @@ class Api:
         *,
         body: object = None,
         query: dict[str, object] | None = None,
+        base: str = "/api/v1/",
     ) -> Any:
         """One call; the decoded JSON of the answer, None where it has none."""
-        address = "/api/v1/" + "/".join(quote(part, safe="") for part in path)
+        address = base + "/".join(quote(part, safe="") for part in path)
         given = {name: str(value) for name, value in (query or {}).items() if value not in (None, "")}
         return self._runner.run(_answered(self._client, method, address, _encoded(body), given))
 
 
 @contextmanager
-def api() -> Iterator[Api]:
-    """The API that the environment names; what it needs runs for the duration of the block."""
-    settings = settings_or_fail()
+def api(settings: Settings | None = None) -> Iterator[Api]:
+    """The API that the settings name (without any: the environment); what it needs runs for the duration of
+    the block."""
+    settings = settings or settings_or_fail()
     opened = _remote(settings) if settings.url else _local(settings)
     with opened as found:
         yield found

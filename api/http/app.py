@@ -27,6 +27,7 @@ from api.http import (
     rehearsals,
     silences,
     users,
+    utterances,
     webhooks,
 )
 from api.http.context import Context
@@ -47,6 +48,7 @@ def create_app(context: Context) -> Litestar:
         users.ROUTER,
         catalogue.ROUTER,
         commands.ROUTER,
+        utterances.ROUTER,
         pictures.ROUTER,
         silences.ROUTER,
         rehearsals.ROUTER,

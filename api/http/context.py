@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,15 +13,17 @@ import structlog
 from litestar import Request
 from litestar.datastructures import State
 
+from nlu_model.client import Interpreter, locate
 from router import metrics
 from router.access import Principal
 from router.bootstrap import Parts, parts
 from router.catalogue.calendars import Calendars
 from router.catalogue.live import LiveCatalogue
 from router.catalogue.oncall import Roster
-from router.chat.asked import World
+from router.chat.asked import Understands, World
 from router.chat.registry import commands_of
 from router.chat.work import Desk
+from router.dialogue.talk import Talks
 from router.ingest import Ingest
 from router.judged import Judgements
 from router.people.people import People
@@ -70,12 +72,14 @@ async def context(settings: Settings, *, serving: bool = True) -> AsyncIterator[
     nothing that others left.
     Raises RuleFilesError, PolicyError and CommandsError.
     """
-    async with parts(settings) as built:
+    async with AsyncExitStack() as stack:
+        built = await stack.enter_async_context(parts(settings))
         live = await live_rules(settings, built.store)
         catalogue = LiveCatalogue(settings.catalogue, default_timezone=settings.timezone)
         roster = Roster(catalogue, Calendars(built.http, now))
+        understand = await stack.enter_async_context(Interpreter(locate(settings.nlu_url, settings.data_dir)))
         ingest = Ingest(settings.database_url, live, built.directory, built.waker, lambda: catalogue.current)
-        world = await _world(built, live, ingest, roster)
+        world = await _world(built, live, ingest, roster, understand)
         desk = Desk(world)
         ending = [asyncio.create_task(ingest.run())]
         beside = [asyncio.create_task(_follow_rules(live))]
@@ -93,7 +97,9 @@ async def context(settings: Settings, *, serving: bool = True) -> AsyncIterator[
             await asyncio.wait((*ending, *beside), timeout=_LAST_COMMIT_SECONDS)
 
 
-async def _world(built: Parts, live: LiveRules, ingest: Ingest, roster: Roster) -> World:
+async def _world(
+    built: Parts, live: LiveRules, ingest: Ingest, roster: Roster, understand: Understands
+) -> World:
     """What chat works with. The files are read beside the loop, which is not running anything yet."""
     commands = await asyncio.to_thread(commands_of, built.settings.commands_dir)
     custom = (*commands.all, *commands.buttons)
@@ -105,6 +111,8 @@ async def _world(built: Parts, live: LiveRules, ingest: Ingest, roster: Roster) 
         policy=await asyncio.to_thread(Policy.load, built.settings.access_dir, custom=custom),
         roster=roster,
         commands=commands,
+        understand=understand,
+        talks=Talks(built.redis),
         clock=now,
     )
 

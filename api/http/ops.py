@@ -16,6 +16,7 @@ from prometheus_client.registry import REGISTRY, Collector
 from redis.exceptions import RedisError
 
 from api.http.context import Call, Context, caller, context_of
+from router.health import language
 from router.problems import Problem
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -32,12 +33,14 @@ async def healthz() -> dict[str, str]:
 async def readyz(request: Call) -> Response[dict[str, Any]]:
     """200 when events are accepted; off loopback the details need a token."""
     context = context_of(request)
-    store, queue = await asyncio.gather(_store(context), _redis(context))
+    store, queue, nlu = await asyncio.gather(
+        _store(context), _redis(context), language(context.parts.settings)
+    )
     rules = "ok" if not context.live.problems else "last good set in force"
     ready = store == "ok"
     body: dict[str, Any] = {"status": "ready" if ready else "not ready"}
     if context.parts.settings.loopback or await _allowed(request):
-        body["parts"] = {"database": store, "redis": queue, "rules": rules}
+        body["parts"] = {"database": store, "redis": queue, "rules": rules, "nlu": nlu}
         if context.parts.directory.broken:
             body["parts"]["providers"] = context.parts.directory.broken
     return Response(body, status_code=200 if ready else 503)

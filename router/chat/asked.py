@@ -11,6 +11,7 @@ import msgspec
 
 from adapters.contract import Action, Choice, Menu, Message
 from adapters.inbound import ChatInput
+from nlu_model.parse import Parse
 from router import compose
 from router.batch import Result
 from router.bootstrap import Parts
@@ -24,6 +25,7 @@ from rules.live import LiveRules
 
 if TYPE_CHECKING:
     from router.chat.commands import Commands
+    from router.dialogue.talk import Talks
 
 Outcome = Literal["done", "refused", "asked", "misused", "failed", "ignored"]
 """What became of an input: the label of metrics, the fact of rules, the word of the audit."""
@@ -45,6 +47,20 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     said: str = ""
     """As it was typed, or what stands for it; for the timeline and the audit."""
     confirmed: bool = False
+    described: bool = False
+    """Whether the incident was found by what was said of it, and not by its id or where it was said."""
+
+
+class Asks(msgspec.Struct, frozen=True, kw_only=True):
+    """A question back, as the conversation remembers it."""
+
+    number: str
+    """Of the question's row."""
+    slot: str
+    """What is asked for: an argument, or `confirmation`."""
+    call: Call
+    choices: tuple[str, ...] = ()
+    question: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +91,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     incident: Incident | None = None
     """What it was about, where it was about one."""
+    asks: Asks | None = None
+    listed: tuple[str, ...] = ()
+    """The incidents that it names, in their order: what `the second one` can mean next."""
+    undo: str | None = None
+    """The question by which it can be undone for a while."""
 
 
 class Missing(Exception):
@@ -88,6 +109,14 @@ class Missing(Exception):
         self.people = people
 
 
+class Understands(Protocol):
+    """What reads sentences."""
+
+    async def parse(self, text: str, /) -> Parse:
+        """What a sentence means; nlu_model.client.Away where nothing can read it now."""
+        ...
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """What doing something takes."""
 
@@ -98,6 +127,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy
     roster: Roster
     commands: Commands
+    understand: Understands
+    talks: Talks
     clock: Callable[[], datetime]
 
 

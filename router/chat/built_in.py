@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from router.chat import inform, lifecycle, others, room
+from router.chat import inform, lifecycle, others, room, undoing
 from router.chat.asked import Answer, Asked, World, done
 from router.chat.commands import Button, Command
 from router.incidents import Incident
@@ -25,4 +25,7 @@ async def _rehearse(_: World, __: Asked, ___: Incident | None) -> Answer:
     return done("Buttons work.")
 
 
-BUTTONS: Final = (Button(id=REHEARSAL, run=_rehearse, role="viewer"),)
+BUTTONS: Final = (
+    Button(id=REHEARSAL, run=_rehearse, role="viewer"),
+    Button(id=undoing.UNDO, run=undoing.undo, role="responder"),
+)

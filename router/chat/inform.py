@@ -1,24 +1,28 @@
-"""The commands that only tell: status, list, timeline, why, metrics, oncall, runbook, help."""
+"""The commands that only tell; those that many incidents are counted for have modules of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from adapters.contract import Message
 from router import compose, explain
+from router.chat import services
 from router.chat.asked import Answer, Asked, World, done, menu, refused, said
 from router.chat.commands import Command, command
-from router.chat.usage import Misused
+from router.chat.duty import oncall
+from router.chat.figures import metrics
+from router.chat.listing import count, list_incidents
+from router.chat.periods import in_full, moment_shown, period_of
+from router.dialogue.zones import zone_of
 from router.events import SEVERITIES
 from router.incidents import Incident
 from router.lifecycle import possible
 
 SHOWN: Final = 15
-_TITLE: Final = 80
 _NOTE: Final = 200
-_WEEK: Final = timedelta(days=7)
 _VERBS: Final[Mapping[str, str]] = {
     "acknowledge": "Acknowledge",
     "resolve": "Resolve",
@@ -28,14 +32,15 @@ _VERBS: Final[Mapping[str, str]] = {
 """The changes of status that the menu offers."""
 
 
-async def status(world: World, _: Asked, incident: Incident | None) -> Answer:
+async def status(world: World, asked: Asked, incident: Incident | None) -> Answer:
     """An incident with all that can be done about it."""
     assert incident is not None
-    return Answer(message=details(world, incident), outcome="done", incident=incident)
+    message = details(world, incident, asked.at, zone_of(world, asked))
+    return Answer(message=message, outcome="done", incident=incident)
 
 
-def details(world: World, incident: Incident) -> Message:
-    """An incident's card with its buttons and the four menus."""
+def details(world: World, incident: Incident, now: datetime, zone: ZoneInfo) -> Message:
+    """An incident's card with its buttons and the four menus, and its times by the clock in `zone`."""
     about = incident.display_id
     severities = {each: each for each in SEVERITIES if each != incident.severity}
     services = {name: name for name in world.roster.live.current.names() if name != incident.service}
@@ -52,59 +57,49 @@ def details(world: World, incident: Incident) -> Message:
     return said(
         f"{incident.display_id} is {incident.status}.",
         incident=compose.card(incident),
-        facts=compose.times(incident),
+        facts=(*compose.times(incident), *_clock_times(incident, now, zone)),
         actions=compose.actions(incident, details=False),
         menus=tuple(menus),
     )
 
 
-async def list_incidents(world: World, asked: Asked, _: Incident | None) -> Answer:
-    """The open ones, worst first, unless said otherwise."""
-    status = asked.argument("status")
-    rows = await world.parts.store.rows(
-        "incidents.list",
-        {
-            "status": "open,acknowledged" if status is None else status or None,
-            "severity": asked.argument("severity"),
-            "service": _service(world, asked.argument("service")),
-            "limit": 200,
-        },
-    )
-    words = f"{status} " if status and "," not in status else "" if status == "" else "open "
-    if not rows:
-        return done(f"There are no {words}incidents.")
-    rows.sort(key=lambda row: row["severity"])
-    lines = [_line(row) for row in rows[:SHOWN]]
-    more = [f"… and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
-    count = f"{len(rows)} {words}incident{'' if len(rows) == 1 else 's'}"
-    return done(f"{count}", text="\n".join(lines + more))
+def _clock_times(incident: Incident, now: datetime, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:
+    """When it began and what became of it; cards tell the former in UTC on some platforms."""
+    times = {
+        "started": incident.started_at,
+        "acknowledged": incident.acknowledged_at,
+        "resolved": incident.resolved_at,
+        "closed": incident.closed_at,
+    }
+    told = [f"{what} {moment_shown(at, now, zone)}" for what, at in times.items() if at]
+    return ((f"Times in {zone.key}", ", ".join(told)),)
 
 
-def _line(row: Mapping[str, Any]) -> str:
-    service = f" · {row['service']}" if row["service"] else ""
-    owner = f" · {row['assignee']}" if row["assignee"] else ""
-    return f"{row['id']} · {row['severity']} · {row['status']}{service}{owner} · {row['title'][:_TITLE]}"
-
-
-def _service(world: World, text: str | None) -> str | None:
-    return (world.roster.live.current.service(text) or text) if text else None
-
-
-async def timeline(world: World, _: Asked, incident: Incident | None) -> Answer:
-    """What happened, the newest last."""
+async def timeline(world: World, asked: Asked, incident: Incident | None) -> Answer:
+    """What happened, the newest last; of a period only, where one is named."""
     assert incident is not None
-    rows = await world.parts.store.rows(
-        "incidents.timeline", {"incident": incident.display_id, "prefix": None, "limit": SHOWN}
-    )
-    lines = [_entry(row) for row in reversed(rows)]
-    return done(f"Timeline of {incident.display_id}", incident, "\n".join(lines))
+    period = period_of(world, asked)
+    given = {
+        "incident": incident.id,
+        "since": period.since if period else None,
+        "until": period.until if period else None,
+        "limit": SHOWN + 1,
+    }
+    rows = await world.parts.store.rows("answers.timeline", given)
+    zone = zone_of(world, asked)
+    when = in_full(period) if period else f"(times in {zone.key})"
+    if not rows:
+        return done(f"Nothing happened to {incident.display_id} {when}", incident)
+    lines = ["… and more before"] if len(rows) > SHOWN else []
+    lines += [_entry(row, asked.at, zone) for row in reversed(rows[:SHOWN])]
+    return done(f"Timeline of {incident.display_id} {when}", incident, "\n".join(lines))
 
 
-def _entry(row: Mapping[str, Any]) -> str:
+def _entry(row: Mapping[str, Any], now: datetime, zone: ZoneInfo) -> str:
     what = row["event_type"].partition(".")[2].replace("_", " ")
     who = f" by {row['actor'].removeprefix('chatops:')}" if row["actor"] else ""
     note = f": {row['data']['note'][:_NOTE]}" if row["data"].get("note") else ""
-    return f"{row['timestamp']:%m-%d %H:%M} {what}{who}{note}"
+    return f"{moment_shown(row['at'], now, zone)} {what}{who}{note}"
 
 
 async def why(world: World, asked: Asked, incident: Incident | None) -> Answer:
@@ -139,63 +134,11 @@ def explained(route: str, reason: Mapping[str, Any] | None) -> str:
     return f"route {route}" + (f", because {' and '.join(held)}" if held else "")
 
 
-async def metrics(world: World, asked: Asked, _: Incident | None) -> Answer:
-    """The last seven days: how many, and how long they took."""
-    severity = asked.argument("severity")
-    service = _service(world, asked.argument("service"))
-    row = await world.parts.store.row(
-        "chat.figures", {"since": asked.at - _WEEK, "severity": severity, "service": service}
-    )
-    assert row is not None
-    about = " ".join(each for each in (severity, service) if each)
-    return done(f"The last 7 days{': ' + about if about else ''}", text="\n".join(_figures(row)))
-
-
-def _figures(row: Mapping[str, Any]) -> Sequence[str]:
-    lines = [f"{row['declared']} declared ({row['sev1']} SEV-1), {row['still_open']} still open"]
-    for name, count in (("acknowledge", row["acknowledged"]), ("resolve", row["resolved"])):
-        mean, median = row[f"to_{name}"], row[f"median_to_{name}"]
-        if count and mean is not None:
-            lines.append(f"Time to {name}: median {_length(median)}, mean {_length(mean)} ({count})")
-    return lines
-
-
-def _length(seconds: float) -> str:
-    return compose.duration(timedelta(seconds=seconds))
-
-
-async def oncall(world: World, asked: Asked, _: Incident | None) -> Answer:
-    """Who is on call for a service, or for all of them."""
-    catalogue = world.roster.live.current
-    named = asked.argument("service")
-    if named is None:
-        names = catalogue.names()
-        if not names:
-            return refused("the catalogue has no services yet")
-        return done("On call now", text="\n".join(_on_call_line(world, asked, name) for name in names[:25]))
-    service = catalogue.service(named)
-    if service is None:
-        near = catalogue.near(named)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise Misused(f"I do not know the service `{named[:60]}`{hint}")
-    return done(_on_call_line(world, asked, service))
-
-
-def _on_call_line(world: World, asked: Asked, service: str) -> str:
-    found = world.roster.on_call(service, asked.at)
-    if not found.people:
-        return f"{service}: nobody{f' ({found.note})' if found.note else ''}"
-    until = f" until {found.until:%a %H:%M %Z}" if found.until else ""
-    return f"{service}: {', '.join(found.people)}{until}"
-
-
 async def runbook(world: World, asked: Asked, incident: Incident | None) -> Answer:
     """The service's page from the catalogue."""
     named = asked.argument("service") or (incident.service if incident else None)
     catalogue = world.roster.live.current
-    service = catalogue.service(named) if named else None
-    if service is None:
-        raise Misused(f"I do not know the service `{(named or '')[:60]}`")
+    service = services.named(catalogue, named or "")
     page = catalogue.services[service].runbook
     return (
         done(f"Runbook of {service}: {page}")
@@ -222,15 +165,24 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ),
     command(
         "list",
-        "[--sev|--severity severity] [--service service] [--status status]",
+        "[--sev|--severity severity] [--service service] [--status status] [--user user] [--period period]",
         "List incidents; the open ones unless you say otherwise.",
         list_incidents,
         example="/im list --sev SEV-1",
         group="Information",
     ),
     command(
+        "count",
+        "[--sev|--severity severity] [--service service] [--status status] [--period period]",
+        "Count incidents; the open ones unless you say otherwise.",
+        count,
+        example='/im count --sev 1 --period "this week"',
+        role="viewer",
+        group="Information",
+    ),
+    command(
         "timeline",
-        "[incident-id]",
+        "[incident-id] [--period period]",
         "Show what happened.",
         timeline,
         example="/im timeline INC-2024-001",
@@ -247,17 +199,17 @@ COMMANDS: Final[tuple[Command, ...]] = (
     command(
         "oncall",
         "[service...]",
-        "Say who is on call.",
+        "Say who is on call, for a service or for all.",
         oncall,
         example="/im oncall payments",
         group="Information",
     ),
     command(
         "metrics",
-        "[--sev|--severity severity] [service]",
-        "Times to acknowledge and to resolve, of the last 7 days.",
+        "[--sev|--severity severity] [--service service] [--period period] [service]",
+        "Times to acknowledge and to resolve; of the last 7 days unless you say otherwise.",
         metrics,
-        example="/im metrics --sev SEV-1",
+        example='/im metrics --service payments --period "last month"',
         group="Information",
     ),
     command(

@@ -79,7 +79,8 @@ HELP: Final[Mapping[str, str]] = {
     "user": "A name, a mention, or me",
     "description": "What is known so far",
     "duration": "Such as 2h or 30m",
-    "status": "open, acknowledged, resolved, closed or all",
+    "status": "open, acknowledged, resolved, closed, unresolved or all",
+    "period": "Such as today, this week, since Monday or past 24h",
     "code": "The code that the bot gave you",
     "command": "The command to explain",
     "reason": "Why",
@@ -125,7 +126,11 @@ def _service(text: str) -> str | None:
 
 
 def _status(text: str) -> str | None:
-    return STATUS.get(text.lower())
+    """One status, or several with commas; an empty text for all."""
+    found = [STATUS.get(word.strip()) for word in text.lower().split(",")]
+    if None in found:
+        return None
+    return "" if "" in found else ",".join(dict.fromkeys(filter(None, found)))
 
 
 STATUS: Final[Mapping[str, str]] = words.STATUSES
@@ -137,6 +142,8 @@ KINDS: Final[Mapping[str, Callable[[str], str | None]]] = {
     "duration": lambda text: text if words.is_duration(text) else None,
 }
 """By name of an argument: its value for a word, or None for a word that it cannot be. Others take any."""
+_SEVERAL: Final = frozenset({"period"})
+"""Arguments that are several words without quotes too, as the value of an option."""
 
 _KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "severity": ("SEV-1", "SEV-2", "SEV-3", "SEV-4"),
@@ -180,10 +187,24 @@ def _take_options(use: Usage, given: Sequence[Word], found: dict[str, str]) -> l
         if not equals:
             if at == len(given):
                 raise Misused(f"`{flag}` needs a value")
-            value = given[at].text
-            at += 1
+            taken = _words_of(parameter.name, given[at:])
+            value = words.said(list(given[at : at + taken]))
+            at += taken
         found[parameter.name] = _value(parameter.name, value)
     return left
+
+
+def _words_of(name: str, left: Sequence[Word]) -> int:
+    """How many words are an option's value: one, but of a period all up to the next option or id, as people
+    write `--period last week`."""
+    if name not in _SEVERAL or left[0].quoted:
+        return 1
+    ends = (
+        at
+        for at, word in enumerate(left)
+        if at and (word.quoted or word.text.startswith("--") or words.incident_id(word.text))
+    )
+    return next(ends, len(left))
 
 
 def _refuse_mistyped(word: Word, flags: Mapping[str, Parameter]) -> None:

@@ -24,7 +24,7 @@ _ANY: Final = ("open", "acknowledged")
 
 async def incident(world: World, asked: Asked, states: tuple[str, ...]) -> Incident | Answer:
     """The incident, or the question which one; `states` are those in which the command makes sense."""
-    named = await _begun(world, asked) or asked.argument(INCIDENT) or await _here(world, asked, states)
+    named = await _begun(world, asked) or asked.argument(INCIDENT) or await here(world, asked, states)
     if named:
         return await by_id(world, named)
     return await _choice(world, asked, states or _ANY)
@@ -48,7 +48,7 @@ async def _begun(world: World, asked: Asked) -> str | None:
     return str(row["display_id"]) if row else None
 
 
-async def _here(world: World, asked: Asked, states: tuple[str, ...]) -> str | None:
+async def here(world: World, asked: Asked, states: tuple[str, ...]) -> str | None:
     """The incident of this thread, message or war room; else the only one that is open in this channel."""
     given = asked.given
     place = {"provider": asked.provider.name, "channel": given.channel}

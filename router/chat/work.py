@@ -30,7 +30,9 @@ from router.chat.registering import register
 from router.chat.room import concierge_of
 from router.chat.shipped import dispatches
 from router.chat.turn import NOTHING, Turn, audit_entry, open_form, turn
+from router.dialogue import heard
 from router.problems import Problem, Unavailable
+from router.store.database import Connection
 from router.targets import Provider
 from router.wake import channel_of
 
@@ -202,6 +204,7 @@ class Desk:
                     outcome=entry["outcome"],
                     data=entry["data"],
                 )
+                await self._keep(connection, item, made)
                 # A rehearsal is nobody's doing, and has nobody to answer.
                 if made.asked is not None and item.given.reply and item.given.kind in telling.TYPES:
                     directory = self._world.parts.directory
@@ -210,11 +213,20 @@ class Desk:
                     )
         if not first:
             raise _TakenOver
+        if made.talk is not None and provider is not None:
+            await self._world.talks.save(provider, item.given, made.talk)
         if lanes:
             await self._world.parts.waker.wake()
         if provider is not None:
             metrics.COMMANDS.labels(provider.platform, self._label(made), answer.outcome).inc()
         return msgspec.structs.replace(item, handled=True, answer=answer.message)
+
+    async def _keep(self, connection: Connection, item: Item, made: Turn) -> None:
+        """Keep what was said in a sentence, for people to judge how it was understood."""
+        if item.given.kind != "mention" or made.asked is None:
+            return
+        outcome = heard.outcome_of(made.answer, made.asked.call, cancelled=made.cancelled)
+        await heard.keep(connection, made.asked, made.parse, outcome, item.received_at)
 
     def _label(self, made: Turn) -> str:
         """The command for metrics; what nobody registered is `unknown`, or labels would grow without end."""

@@ -82,20 +82,6 @@ FROM deliveries d LEFT JOIN events e ON e.id = d.event_id
 WHERE d.incident_id = %(incident)s::uuid AND d.provider = %(provider)s AND d.channel = %(channel)s
 ORDER BY d.seq DESC LIMIT 5
 
--- name: figures
-SELECT count(*) AS declared,
-       count(*) FILTER (WHERE status IN ('open', 'acknowledged')) AS still_open,
-       count(*) FILTER (WHERE severity = 'SEV-1') AS sev1,
-       count(acknowledged_at) AS acknowledged,
-       count(resolved_at) AS resolved,
-       extract(epoch FROM avg(acknowledged_at - started_at))::float AS to_acknowledge,
-       extract(epoch FROM avg(resolved_at - started_at))::float AS to_resolve,
-       extract(epoch FROM percentile_cont(0.5) WITHIN GROUP (ORDER BY acknowledged_at - started_at))::float AS median_to_acknowledge,
-       extract(epoch FROM percentile_cont(0.5) WITHIN GROUP (ORDER BY resolved_at - started_at))::float AS median_to_resolve
-FROM incidents
-WHERE started_at >= %(since)s AND (%(severity)s::text IS NULL OR severity = %(severity)s)
-  AND (%(service)s::text IS NULL OR service = %(service)s)
-
 -- name: vote
 INSERT INTO feedback (provider, message_id, workspace, user_id, channel, vote, at)
 VALUES (%(provider)s, %(message)s, %(workspace)s, %(user)s, %(channel)s, %(vote)s, %(at)s)

@@ -1,0 +1,1 @@
+"""Conversation: what people say to the bot, and what it means."""

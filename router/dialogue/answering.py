@@ -1,0 +1,109 @@
+"""An answer to the question that was asked: a value, a yes, a no, a correction, or something else."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from router.chat.asked import Asks
+from router.chat.questions import CONFIRMATION
+from router.chat.usage import INCIDENT
+from router.dialogue import bare
+from router.dialogue.intents import BY_COMMAND, INTENTS
+from router.dialogue.meaning import SURE, Meaning, arguments
+
+_FREE: Final = ("title", "note", "text", "description", "reason")
+"""Slots whose values are words of one's own: any sentence can be one."""
+
+
+class Answering(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer comes to."""
+
+    kind: Literal["yes", "no", "given", "again", "other"]
+    """`given`: arguments for the call; `again`: the question stands; `other`: no answer at all."""
+    arguments: dict[str, str] = {}
+
+
+YES: Final = Answering(kind="yes")
+NO: Final = Answering(kind="no")
+AGAIN: Final = Answering(kind="again")
+OTHER: Final = Answering(kind="other")
+
+
+def without_model(asks: Asks, text: str, given: str | None) -> Answering | None:
+    """What a bare answer comes to; None where it takes a model. `given` is the value that the text is."""
+    if bare.is_cancel(text):
+        return NO
+    if asks.slot == CONFIRMATION:
+        return YES if bare.is_yes(text) else NO if bare.is_no(text) else None
+    if bare.is_no(text):
+        return NO
+    found = bare.chosen(text, asks.choices) or given
+    if found is None and bare.is_yes(text) and len(asks.choices) == 1:
+        found = asks.choices[0]
+    return Answering(kind="given", arguments={asks.slot: found}) if found else None
+
+
+def by_model(asks: Asks, meant: Meaning) -> Answering:
+    """What an answer comes to that the model has read."""
+    if meant.intent == "cancel":
+        return NO
+    slots = _taken(asks, meant)
+    if meant.intent in ("affirm", "deny", "inform"):
+        return _short(asks, meant, slots)
+    if asks.slot in _FREE:
+        return _free(asks, meant, slots)
+    if meant.intent in INTENTS and meant.confidence >= SURE:
+        return _command(asks, meant, slots)
+    return Answering(kind="given", arguments=slots) if _fits(asks, slots) else AGAIN
+
+
+def _short(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
+    news = {name: value for name, value in slots.items() if asks.call.arguments.get(name) != value}
+    if news:
+        return Answering(kind="given", arguments=news)
+    if meant.intent == "deny":
+        return NO
+    if meant.intent == "affirm":
+        return YES if asks.slot == CONFIRMATION else AGAIN
+    if asks.slot in _FREE:
+        return Answering(kind="given", arguments={asks.slot: meant.text.strip()})
+    return AGAIN
+
+
+def _free(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
+    """A sentence instead of a title or a note is one, unless it clearly asks for something else."""
+    if _switches(asks, meant):
+        return OTHER
+    if asks.slot in slots and meant.intent != "out_of_scope":
+        return Answering(kind="given", arguments=slots)
+    return Answering(kind="given", arguments={asks.slot: meant.text.strip()})
+
+
+def _switches(asks: Asks, meant: Meaning) -> bool:
+    doing = INTENTS.get(meant.intent)
+    if doing is None or meant.confidence < SURE or doing.command == asks.call.command:
+        return False
+    return bool(meant.incidents) or not doing.acts or (doing.command == "declare" and asks.slot != "title")
+
+
+def _command(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
+    """The same command said again with what was missing, or another one."""
+    if BY_COMMAND.get(asks.call.command) == meant.intent and _fits(asks, slots):
+        return Answering(kind="given", arguments=slots)
+    return OTHER
+
+
+def _fits(asks: Asks, slots: dict[str, str]) -> bool:
+    return asks.slot in slots or (asks.slot == "service" and INCIDENT in slots)
+
+
+def _taken(asks: Asks, meant: Meaning) -> dict[str, str]:
+    """The values of an answer that the call takes."""
+    intent = BY_COMMAND.get(asks.call.command)
+    doing = INTENTS.get(intent or "")
+    names = {*(doing.takes if doing else ()), *(("incident_id",) if doing and doing.incident else ())}
+    if asks.slot not in (CONFIRMATION, INCIDENT):
+        names.add(asks.slot)
+    return arguments(meant.slots, sorted(names))

@@ -1,0 +1,124 @@
+"""What a sentence means: the intent, and the values in it by slot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from nlu_model.parse import Entity, Parse
+from router.catalogue.catalogue import Catalogue
+from router.chat.usage import INCIDENT
+from router.dialogue.intents import INTENTS, OUT_OF_SCOPE
+from router.dialogue.values import value_of
+
+SURE: Final = 0.55
+"""Below it nothing is changed without asking; docs/nlu-model.md says how it was chosen."""
+SURE_ENOUGH: Final = 0.4
+"""The same for what only tells."""
+RIVAL: Final = 0.25
+"""A second intent that is as likely as this is asked about."""
+
+
+_DENIED: Final = re.compile(
+    r"(?:\bnot|n['’]?t(?: really)?(?: be)?|\bfrom|\binstead of|\brather than|\bno longer|\bwas|\bthan)"
+    r"\s+(?:a |an |the )?[\"'“]?$",
+    re.IGNORECASE,
+)
+_GOAL: Final = re.compile(
+    r"(?:\bto|\binto|\bas|\bmake (?:it|that|this)|\bactually|\bmeant?|->|→|=)\s+(?:a |an |the )?[\"'“]?$",
+    re.IGNORECASE,
+)
+
+
+class Meaning(msgspec.Struct, frozen=True, kw_only=True):
+    """A sentence, understood as far as it goes."""
+
+    text: str
+    intent: str
+    confidence: float
+    rivals: tuple[str, ...] = ()
+    """Other intents that a command carries out and that are nearly as likely, the likeliest first."""
+    nearest: tuple[str, ...] = ()
+    """All intents that a command carries out, the likeliest first."""
+    slots: dict[str, Any] = {}
+    """The values by slot; of several the first."""
+    incidents: tuple[str, ...] = ()
+    """The ids that were named."""
+    entities: tuple[Entity, ...] = ()
+
+    @property
+    def sure(self) -> bool:
+        """Whether the intent may be carried out without asking back."""
+        doing = INTENTS.get(self.intent)
+        wanted = SURE if doing and doing.acts else SURE_ENOUGH
+        return self.confidence >= wanted and not self.rivals
+
+
+def meaning(parse: Parse, *, now: datetime, zone: ZoneInfo, catalogue: Catalogue) -> Meaning:
+    """The meaning of what the model found, with normalised values."""
+    said: dict[str, list[Entity]] = {}
+    for entity in parse.entities:
+        said.setdefault(entity.entity, []).append(entity)
+    read = partial(value_of, now=now, zone=zone, catalogue=catalogue)
+    values = {name: read(chosen(parse.text, each)) for name, each in said.items()}
+    incidents = [str(read(each)) for each in meant(parse.text, said.get("incident_id", []))]
+    return Meaning(
+        text=parse.text,
+        intent=parse.intent,
+        confidence=parse.confidence,
+        rivals=_rivals(parse),
+        nearest=_nearest(parse),
+        slots=values,
+        incidents=tuple(dict.fromkeys(incidents)),
+        entities=parse.entities,
+    )
+
+
+def chosen(text: str, said: Sequence[Entity]) -> Entity:
+    """The one that is meant of several of a kind: what it is to become, else one that is not denied."""
+    wanted = meant(text, said)
+    goals = [each for each in wanted if _GOAL.search(text[: each.start])]
+    return (goals or wanted)[-1 if goals or said[0].entity == "severity" else 0]
+
+
+def meant(text: str, said: Sequence[Entity]) -> Sequence[Entity]:
+    """Those that are not denied (`not sev1`, `from sev3`, `instead of dana`); all where all are."""
+    return [each for each in said if not _DENIED.search(text[: each.start])] or said
+
+
+def _rivals(parse: Parse) -> tuple[str, ...]:
+    if parse.intent not in INTENTS:
+        return ()
+    close = [each for each in parse.alternatives if each.confidence >= RIVAL and each.intent in INTENTS]
+    return tuple(each.intent for each in close)
+
+
+def _nearest(parse: Parse) -> tuple[str, ...]:
+    ranked = [parse.intent, *(each.intent for each in parse.alternatives)]
+    return tuple(intent for intent in ranked if intent in INTENTS and intent != OUT_OF_SCOPE)
+
+
+def arguments(slots: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Slots as a command's arguments: texts, as people would have typed them."""
+    found = {name: text for name in names if (text := _text(name, slots.get(name)))}
+    if "incident_id" in slots and "incident_id" in names:
+        found[INCIDENT] = found.pop("incident_id")
+    return found
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "status" and isinstance(value, list | tuple):
+        return ",".join(value)
+    if name == "period" and isinstance(value, Mapping):
+        return f"{value['since']}/{value['until']}"
+    if name == "duration" and isinstance(value, int):
+        return f"{max(1, round(value / 60))}m"
+    return str(value)
