@@ -60,6 +60,8 @@ def by_model(asks: Asks, meant: Meaning) -> Answering:
 
 
 def _short(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
+    if asks.slot in _FREE and asks.slot not in slots and meant.intent == "inform" and meant.wordy:
+        return Answering(kind="given", arguments={asks.slot: meant.text.strip()})
     news = {name: value for name, value in slots.items() if asks.call.arguments.get(name) != value}
     if news:
         return Answering(kind="given", arguments=news)
@@ -67,8 +69,6 @@ def _short(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
         return NO
     if meant.intent == "affirm":
         return YES if asks.slot == CONFIRMATION else AGAIN
-    if asks.slot in _FREE:
-        return Answering(kind="given", arguments={asks.slot: meant.text.strip()})
     return AGAIN
 
 

@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 from router.catalogue.catalogue import Catalogue
 from router.chat import words
 from router.chat.usage import INCIDENT
-from router.dialogue import values
+from router.dialogue.names import user
 from router.dialogue.phrases import CANCEL, NO, UNDO, YES
 from router.dialogue.referring import reference
+from router.dialogue.times import duration as length
+from router.dialogue.values import severity
 
 _EDGES: Final = re.compile(r"^[\s,.!?:;…-]+|[\s,.!?:;…-]+$")
 _SPACES: Final = re.compile(r"\s+")
@@ -75,7 +77,7 @@ def value(slot: str, text: str, *, now: datetime, zone: ZoneInfo, catalogue: Cat
 
 def duration(text: str, now: datetime, zone: ZoneInfo) -> str | None:
     """A length or an end as `/im silence` takes it; None where a text is neither."""
-    found = values.duration(text, now, zone)
+    found = length(text, now, zone)
     if found is None:
         return None
     if isinstance(found, datetime):
@@ -87,11 +89,11 @@ def _user(text: str) -> str | None:
     if len(text.split()) > _MAX_USER_WORDS or not text:
         return None
     mentioned = text.startswith(("@", "<@"))
-    return values.user(text) if mentioned or text.lower() in ("me", "myself") else None
+    return user(text) if mentioned or text.lower() in ("me", "myself") else None
 
 
 _KINDS: Final[Mapping[str, Callable[[str], str | None]]] = {
     INCIDENT: words.incident_id,
-    "severity": values.severity,
+    "severity": severity,
     "user": _user,
 }

@@ -119,13 +119,31 @@ async def _bare_answer(scene: Scene) -> Spoken | None:
 async def _answer(scene: Scene, asks: Asks, meant: Meaning) -> Spoken | None:
     """The answer in a sentence; None where it is none and asks for something else."""
     found = answering.by_model(asks, meant)
-    if found.kind == "again" and asks.slot == INCIDENT:
-        named = await finding.among(scene.world, scene.text, meant, asks.choices)
-        found = answering.Answering(kind="given", arguments={INCIDENT: named}) if named else found
+    if (
+        found.kind in ("again", "no")
+        and meant.intent != "cancel"
+        and (told := await _told(scene, asks, meant))
+    ):
+        return await _answered(scene, asks, told, described=asks.slot != INCIDENT)
     return None if found.kind == "other" else await _answered(scene, asks, found)
 
 
-async def _answered(scene: Scene, asks: Asks, found: answering.Answering) -> Spoken:
+async def _told(scene: Scene, asks: Asks, meant: Meaning) -> answering.Answering | None:
+    """An incident that is described instead of named: of those that were offered, or (`no, the search one`)
+    of all that the question may be about."""
+    doing = INTENTS.get(BY_COMMAND.get(asks.call.command, ""))
+    if asks.slot == INCIDENT:
+        named = await finding.among(scene.world, scene.text, meant, asks.choices)
+    elif doing and doing.incident and INCIDENT in asks.call.arguments:
+        named = await finding.instead(_sought(scene, meant, doing), asks.call.arguments[INCIDENT])
+    else:
+        return None
+    return answering.Answering(kind="given", arguments={INCIDENT: named}) if named else None
+
+
+async def _answered(
+    scene: Scene, asks: Asks, found: answering.Answering, *, described: bool = False
+) -> Spoken:
     if found.kind == "again":
         answer = await questions.again(scene.world, scene.asked, asks)
         return scene.spoken(answer, asks.call)
@@ -135,7 +153,7 @@ async def _answered(scene: Scene, asks: Asks, found: answering.Answering) -> Spo
     if found.kind == "yes":
         return await _do(scene, msgspec.structs.replace(call, confirmed=True))
     merged = call.arguments | found.arguments
-    described = call.described and INCIDENT not in found.arguments
+    described = described or (call.described and INCIDENT not in found.arguments)
     call = msgspec.structs.replace(call, arguments=merged, described=described)
     return await _complete(scene, call)
 

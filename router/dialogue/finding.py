@@ -156,6 +156,17 @@ async def among(world: World, text: str, meant: Meaning, choices: Sequence[str])
     return fitting[0].display_id if len(fitting) == 1 else None
 
 
+async def instead(sought: Sought, other_than: str) -> str | None:
+    """The one incident that a sentence describes, where that is another one than was asked about."""
+    wanted = _wanted(sought.meant, sought.doing, sought.text)
+    if wanted.kind != "described":
+        return None
+    rows = await _candidates(sought.world, _states(sought.world, sought.doing))
+    fitting = matching(wanted, rows, sought.world.roster.live.current)
+    only = fitting[0].display_id if len(fitting) == 1 else None
+    return None if only == other_than else only
+
+
 async def quietly(sought: Sought) -> Found | None:
     """The incident where it is clear, for a question that is about something else."""
     result = await found(sought)

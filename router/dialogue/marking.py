@@ -1,4 +1,4 @@
-"""Training examples of what people said: one line with marks, `ack [INC-7](incident_id)`, as Rasa reads them."""
+"""Training examples of what people said: one line with marks, `ack [INC-7](incident_id)`, as Rasa has it."""
 
 from __future__ import annotations
 

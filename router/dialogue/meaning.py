@@ -15,6 +15,7 @@ from nlu_model.parse import Entity, Parse
 from router.catalogue.catalogue import Catalogue
 from router.chat.usage import INCIDENT
 from router.dialogue.intents import INTENTS, OUT_OF_SCOPE
+from router.dialogue.referring import content, without
 from router.dialogue.values import value_of
 
 SURE: Final = 0.55
@@ -51,6 +52,11 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     incidents: tuple[str, ...] = ()
     """The ids that were named."""
     entities: tuple[Entity, ...] = ()
+
+    @property
+    def wordy(self) -> bool:
+        """Whether more was said than values, and words that hold them together."""
+        return bool(content(without(self.text, self.entities)))
 
     @property
     def sure(self) -> bool:

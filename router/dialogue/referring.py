@@ -80,7 +80,7 @@ def reference(
 ) -> Reference:
     """The reference in a sentence. `service` and `severity` are what was said of the incident, not what it
     is to become."""
-    left = _without(text, entities)
+    left = without(text, (each for each in entities if each.entity != "service"))
     if found := _NEWEST.search(left):
         return Reference(kind="newest", service=service, severity=severity)
     if found := _ORDINAL.search(left):
@@ -94,11 +94,10 @@ def reference(
     return Reference(kind=kind, words=weak, weak=True)
 
 
-def _without(text: str, entities: Iterable[Entity]) -> str:
-    """The text without the values in it, so that no note is taken for a description."""
+def without(text: str, entities: Iterable[Entity]) -> str:
+    """The text without some of the values in it, so that no note is taken for a description."""
     for entity in entities:
-        if entity.entity != "service":
-            text = text[: entity.start] + "," * (entity.end - entity.start) + text[entity.end :]
+        text = text[: entity.start] + "," * (entity.end - entity.start) + text[entity.end :]
     return text
 
 

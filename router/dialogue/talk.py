@@ -18,6 +18,7 @@ from adapters.inbound import ChatInput
 from nlu_model.parse import Parse
 from router.chat.asked import Answer, Asks, Call
 from router.chat.usage import INCIDENT
+from router.dialogue.intents import BY_COMMAND, INTENTS
 from router.targets import Provider
 
 LIVES_SECONDS: Final = 1800
@@ -104,7 +105,14 @@ def after(talk: Talk, spoken: Spoken, until: datetime) -> Talk:
         talk,
         pending=None,
         last=call if call.command else talk.last,
-        undo=answer.undo,
-        undo_until=until if answer.undo else None,
+        **_undoable(talk, spoken, until),
         **about,
     )
+
+
+def _undoable(talk: Talk, spoken: Spoken, until: datetime) -> dict[str, Any]:
+    """What can be taken back: what was just done, also after a question; what cannot be closes it."""
+    if spoken.answer.undo:
+        return {"undo": spoken.answer.undo, "undo_until": until}
+    doing = INTENTS.get(BY_COMMAND.get(spoken.call.command, ""))
+    return {} if doing is not None and not doing.acts else {"undo": None, "undo_until": None}

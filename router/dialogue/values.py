@@ -24,7 +24,7 @@ _SPACED: Final = re.compile(r"\s*[-–—_:]\s*")
 _DECORATION: Final = re.compile(
     r"\b(?:severity|level|lvl|priority|prio|incidents?|ones?|an?|the|as|is|to|of)\b|[:=,]"
 )
-_NUMBERED: Final = re.compile(r"(?P<word>[a-z]*)[ -]*(?P<number>[1-4])")
+_NUMBERED: Final = re.compile(r"(?P<word>[a-z]*)[ -]*(?P<number>[1-4])(?:'?s)?")
 _SEVERITY_WORDS: Final = {
     **{name: number for name, number in words.SEVERITIES.items() if name.isalpha()},
     "crit": "SEV-1",
