@@ -23,6 +23,7 @@ from router.catalogue.oncall import Roster
 from router.chat.asked import Understands, World
 from router.chat.registry import commands_of
 from router.chat.work import Desk
+from router.dialogue import times
 from router.dialogue.talk import Talks
 from router.ingest import Ingest
 from router.judged import Judgements
@@ -86,6 +87,7 @@ async def context(settings: Settings, *, serving: bool = True) -> AsyncIterator[
         if serving:
             ending.append(asyncio.create_task(desk.run()))
             beside.append(asyncio.create_task(world.roster.run()))
+            beside.append(asyncio.create_task(asyncio.to_thread(times.ready)))
         try:
             yield Context(built, live, ingest, world, desk, Judgements(built.redis))
         finally:

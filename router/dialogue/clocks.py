@@ -16,7 +16,7 @@ _PARTS: Final = {
 _NAMED: Final = {"noon": 12 * 60, "midnight": 0}
 _CLOCK: Final = re.compile(
     r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d\d)(?::\d\d)?)? ?(?P<half>[ap]m?)?"
-    r"(?P<suffix> ?h(?:rs|ours)?)?(?:ish)?"
+    r"(?P<suffix> ?h(?:rs|ours)?)?(?: oclock|ish)?"
     r"|(?P<h>\d{1,2})h(?P<m>\d\d)|(?P<military>[0-2]\d[0-5]\d)h?",
     re.ASCII,
 )

@@ -85,7 +85,7 @@ _REWRITINGS: Final[tuple[Rewriting, ...]] = tuple(
         (rf"\b(?:an?|another) ({UNIT})\b", r"1 \1"),
         (rf"\b(\d+) ({UNIT}) and a half\b", r"\1.5 \2"),
         (r"\b([ap])\.m\b\.?", r"\1m"),
-        (r"(\d) ?(?:o ?'?clock|uhr)\b", r"\1:00"),
+        (r"(\d) ?o ?'?clock\b", r"\1 oclock"),
     )
 )
 _PART: Final = r"(?P<part>morning|afternoon|evening|night)"

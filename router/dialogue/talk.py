@@ -105,12 +105,12 @@ def after(talk: Talk, spoken: Spoken, until: datetime) -> Talk:
         talk,
         pending=None,
         last=call if call.command else talk.last,
-        **_undoable(talk, spoken, until),
+        **_undoable(spoken, until),
         **about,
     )
 
 
-def _undoable(talk: Talk, spoken: Spoken, until: datetime) -> dict[str, Any]:
+def _undoable(spoken: Spoken, until: datetime) -> dict[str, Any]:
     """What can be taken back: what was just done, also after a question; what cannot be closes it."""
     if spoken.answer.undo:
         return {"undo": spoken.answer.undo, "undo_until": until}

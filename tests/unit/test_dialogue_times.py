@@ -353,7 +353,7 @@ def test_a_length_is_what_was_said(text: str, minutes: float) -> None:
         ("till 18h", "2026-11-25 18:00"),
         ("until 18.30", "2026-11-25 18:30"),
         ("until 1800", "2026-11-25 18:00"),
-        ("until six o'clock", "2026-11-26 06:00"),
+        ("until six o'clock", "2026-11-25 18:00"),
         ("until 6", "2026-11-25 18:00"),
         ("until 9", "2026-11-25 21:00"),
         ("until 2", "2026-11-26 02:00"),

@@ -92,7 +92,14 @@ def test_an_incident_is_known_by_its_id(text: str, id: str | None) -> None:
         ),
         *(("p1", 1), ("P 1", 1), ("p-2", 2), ("prio 1", 1), ("priority three", 3), ("prio: 4", 4), ("s2", 2)),
         *(("critical", 1), ("Critical!", 1), ("crit", 1), ("critcal", 1), ("major", 2), ("majro", 2)),
-        *(("minor", 3), ("low", 4), ("info", 4), ("low severity", 4), ("critical incidents", 1)),
+        *(
+            ("minor", 3),
+            ("low", 4),
+            ("info", 4),
+            ("low severity", 4),
+            ("critical incidents", 1),
+            ("sev1s", 1),
+        ),
         *(
             ("sve1", 1),
             ("serverity 1", 1),
