@@ -15,6 +15,7 @@ from rich.table import Table
 from bench import scenarios
 from bench.chat import chat_at
 from bench.decisions import decisions
+from bench.nlu import language
 from bench.starting import starting
 from bench.systems import alertmanager_program
 
@@ -31,6 +32,7 @@ ROUTER: dict[str, Run] = {
     "SEV-1 in a storm of SEV-4, same channel, Slack's rate": lambda: scenarios.same_channel_storm(10_000, 5),
     "chat, 50 requests/s": lambda: chat_at(50, 20),
     "chat, 50 requests/s beside 200 events/s": lambda: chat_at(50, 20, events_per_second=200),
+    "nlu, 5 mentions/s": lambda: language(5, 20),
 }
 PEER: dict[str, Run] = {
     "end to end, fake answers at once": lambda: scenarios.alertmanager_end_to_end(30_000, latency=0.0),

@@ -73,12 +73,14 @@ class Router:
 
 
 @contextmanager
-def router(*, rules: str | None = None, workers: int = 1, data: Path | None = None) -> Iterator[Router]:
+def router(
+    *, rules: str | None = None, workers: int = 1, data: Path | None = None, nlu_url: str = "off"
+) -> Iterator[Router]:
     """`im serve` in a folder of its own, with the default rules unless others are given; `data` is kept."""
     folder = Path(tempfile.mkdtemp(prefix="im-bench-"))
     port = free_port()
     kept = data or folder / "var"
-    given = {**os.environ, "IM_DATA_DIR": str(kept), "PORT": str(port)}
+    given = {**os.environ, "IM_DATA_DIR": str(kept), "PORT": str(port), "IM_NLU_URL": nlu_url}
     if rules is not None:
         (folder / "rules").mkdir()
         (folder / "rules" / "bench.yaml").write_text(rules)

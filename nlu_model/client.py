@@ -35,7 +35,7 @@ OUT_OF_SCOPE: Final = "out_of_scope"
 
 _MAX_ALTERNATIVES: Final = 4
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
-_BROKEN: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, RuntimeError)
+_BROKEN: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, RuntimeError, ValueError)
 
 Phase = Literal["environment", "training", "loading", "ready", "failed"]
 _NOT_YET: Final = {
@@ -203,8 +203,11 @@ class Interpreter:
         if self._client is None:
             tls = httpx.create_ssl_context(trust_env=False)
             self._client = httpx.AsyncClient(transport=AiohttpTransport(verify=tls), trust_env=False)
-        url = f"{address.rstrip('/')}/model/parse"
-        return await self._client.post(url, json={"text": text}, timeout=self._timeout)
+        given = httpx.URL(f"{address.rstrip('/')}/model/parse")
+        # Not left in the address: aiohttp refuses them beside the header that httpx makes of them.
+        auth = httpx.BasicAuth(given.username, given.password) if given.userinfo else httpx.USE_CLIENT_DEFAULT
+        url = given.copy_with(userinfo=b"")
+        return await self._client.post(url, json={"text": text}, auth=auth, timeout=self._timeout)
 
 
 def understood(text: str, answer: bytes) -> Parse:

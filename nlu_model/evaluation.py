@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of hits, of what was claimed and of what is true; precision, recall and F1 are 1.0 for 0 of 0."""
+    """Counts of hits, of what was claimed and of what is true; its shares are 1.0 for 0 of 0."""
 
     hits: int = 0
     claimed: int = 0
@@ -100,7 +100,7 @@ class Scores:
 
 
 def read_examples(folder: Path) -> list[Example]:
-    """Every example of every `*.yml` below the folder, by path; raises ValueError that names a file at fault."""
+    """Every example of every `*.yml` below the folder; raises ValueError that names a file at fault."""
     return [example for path in sorted(folder.rglob("*.yml")) for example in read_file(path)]
 
 
@@ -150,8 +150,8 @@ def report(scores: Scores) -> str:
     """The scores as lines of text for a terminal, the worst confusions last."""
     lines = [
         f"examples            {scores.examples}",
-        f"intent accuracy     {scores.intent_accuracy:.4f}  (with out_of_scope {scores.overall_accuracy:.4f})",
-        f"out-of-scope recall {scores.out_of_scope_recall:.4f}  (in scope but rejected {scores.false_rejections:.4f})",
+        f"intent accuracy     {scores.intent_accuracy:.4f}  (over all {scores.overall_accuracy:.4f})",
+        f"out-of-scope recall {scores.out_of_scope_recall:.4f}  (rejected {scores.false_rejections:.4f})",
         f"entity F1           {scores.entity_f1:.4f}  (by value {scores.value_f1:.4f})",
         f"free text word F1   {scores.word_f1:.4f}",
         "",

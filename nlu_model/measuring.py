@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from nlu_model import models
+from nlu_model.client import Interpreter
 from nlu_model.evaluation import (
     OUT_OF_SCOPE,
     Answer,
@@ -23,6 +24,8 @@ from nlu_model.evaluation import (
 from nlu_model.parse import Parse
 
 DEV: Final = Path(__file__).parent / "data" / "dev"
+PATIENCE_SECONDS: Final = 20.0
+"""For one answer; a person waits longer for many than a chat does for one."""
 AT_ONCE: Final = 4
 """Questions that are under way at a time; the service has two processors."""
 
@@ -97,6 +100,19 @@ async def measured(parse: Ask, examples: Sequence[Example], tell: Tell | None = 
         for task in tasks:
             task.cancel()
     return Measured(tuple(examples), tuple(answers), evaluate(examples, answers))
+
+
+def card_at(address: str, data: Path = DEV) -> models.Scores:
+    """What the shelf is to remember of the model that answers at an address; Away where none does.
+
+    For a new model before it takes over: `im nlu train` serves it for as long as this takes.
+    """
+
+    async def asked() -> Scores:
+        async with Interpreter(lambda: address, timeout=PATIENCE_SECONDS) as interpreter:
+            return await evaluate_model(interpreter.parse, data)
+
+    return card_of(asyncio.run(asked()))
 
 
 def answer_of(parse: Parse) -> Answer:

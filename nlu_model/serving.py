@@ -163,7 +163,7 @@ class Service:
         self._note, self._clock = note, clock
         self.running: Server | None = None
         self._coming: Server | None = None
-        self._leaving: list[tuple[Server, float]] = []
+        self.leaving: list[tuple[Server, float]] = []
         self._refused = ""
         """A model that could not be loaded; not tried again while another one is served."""
         self._pause = 0.0
@@ -190,14 +190,14 @@ class Service:
 
     def close(self) -> None:
         """End all of it."""
-        servers = [one for one, _ in self._leaving]
+        servers = [one for one, _ in self.leaving]
         servers += [one for one in (self.running, self._coming) if one is not None]
         for server in servers:
             server.ask_to_end()
         for server in servers:
             server.end()
         self.running = self._coming = None
-        self._leaving = []
+        self.leaving = []
         self._listener.close()
 
     def _start(self, model: str, now: float) -> None:
@@ -225,7 +225,7 @@ class Service:
     def _take_over(self, server: Server, now: float) -> None:
         if self.running is not None:
             self.running.ask_to_end()
-            self._leaving.append((self.running, now + LEAVE_SECONDS))
+            self.leaving.append((self.running, now + LEAVE_SECONDS))
         self.running, self._coming = server, None
         self._refused, self._silences, self._next_check = "", 0, now + CHECK_SECONDS
         assert server.ready is not None
@@ -254,10 +254,10 @@ class Service:
                 self._wait_longer(now)
 
     def _see_leaving(self, now: float) -> None:
-        for server, deadline in list(self._leaving):
+        for server, deadline in list(self.leaving):
             if server.code is not None or now > deadline:
                 server.end(0.0)
-                self._leaving.remove((server, deadline))
+                self.leaving.remove((server, deadline))
 
     def _wait_longer(self, now: float) -> None:
         self._pause = min(LONGEST_PAUSE, max(1.0, self._pause * 2))

@@ -91,12 +91,12 @@ def _understood(settings: Settings) -> Iterator[Settings]:
         return
     import msgspec  # noqa: PLC0415
 
-    from api.cli.nlu import _address as address  # noqa: PLC0415
+    from api.cli.nlu import _address  # noqa: PLC0415
     from nlu_model.programs import NluError  # noqa: PLC0415
 
     with ExitStack() as stack:
         try:
-            found = stack.enter_context(address(settings))
+            found = stack.enter_context(_address(settings))
         except NluError as error:
             note(f"only commands will be understood: {error}")
         else:

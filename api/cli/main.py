@@ -30,6 +30,7 @@ COMMANDS: Final = (
     Entry("chat", "api.cli.chat:chat", _CHAT, "Talk to the bot here, or run a script of what is said."),
     Entry("chatops", "api.cli.chatops:chatops", _CHAT, "Chat providers: configure, test, write to them."),
     Entry("commands", "api.cli.commands:commands", _CHAT, "Commands of chat, and their settings."),
+    Entry("nlu", "api.cli.nlu:nlu", _CHAT, "The language model: train, ask, measure and review it."),
     Entry("templates", "api.cli.templates:templates", _CHAT, "Message templates: list and preview them."),
     Entry("events", "api.cli.events:events", _WORK, "Post lifecycle events."),
     Entry("incidents", "api.cli.incidents:incidents", _WORK, "Incidents: list, show and work them."),

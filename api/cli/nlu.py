@@ -12,6 +12,8 @@ import click
 
 from api.cli.errors import CliError
 from api.cli.groups import Group
+from api.cli.nlu_evaluate import evaluate, overlap
+from api.cli.nlu_review import review
 from api.cli.output import json_option, note, print_json, print_table, tick, when
 from api.cli.session import settings_or_fail
 
@@ -29,6 +31,10 @@ def nlu() -> None:
     Example:
       im nlu parse "who is on call for payments?"
     """
+
+
+for beside in (review, evaluate, overlap):
+    nlu.add_command(beside)
 
 
 @nlu.command()

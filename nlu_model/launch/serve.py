@@ -22,6 +22,7 @@ import socket
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -63,6 +64,20 @@ def load(model: Path) -> Parser:
         return found
 
     return parse
+
+
+def warm(model: Path) -> Parser:
+    """The model, loaded and used once; where it cannot be, the last line of stderr is the first cause."""
+    try:
+        parser = load(model)
+        for text in WARM_UP:
+            parser(text)
+    except Exception as error:
+        traceback.print_exc()
+        while error.__cause__ is not None:
+            error = error.__cause__  # type: ignore[assignment]
+        sys.exit(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    return parser
 
 
 def application(parser: Parser, name: str) -> web.Application:
@@ -164,9 +179,7 @@ def main() -> None:
 
     say(phase="loading")
     began = time.monotonic()
-    parser = load(given.model)
-    for text in WARM_UP:
-        parser(text)
+    parser = warm(given.model)
     gc.collect()
     gc.freeze()
     app = application(parser, given.model.name)

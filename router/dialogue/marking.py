@@ -125,7 +125,7 @@ def _clean(text: str) -> str:
 
 def _compared(text: str) -> str:
     """A text as what was said and what was typed again are compared: quotes and blanks aside."""
-    return plain(_line(_clean(text)))
+    return plain(_line(_clean(text))).replace("’", "'")
 
 
 def _line(text: str) -> str:

@@ -30,6 +30,7 @@ COMMANDS: Final = (
     "update",
     "status",
     "list",
+    "count",
     "timeline",
     "help",
     "oncall",

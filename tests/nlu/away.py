@@ -1,4 +1,4 @@
-"""A pytest plugin (see pyproject.toml): what tests start runs without a language service unless they ask for one.
+"""A pytest plugin (see pyproject.toml): what tests start has no language service unless they ask for one.
 
 Each `im serve` under test would otherwise train a model for its own data folder.
 """

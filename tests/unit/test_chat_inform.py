@@ -185,8 +185,10 @@ def test_without_a_period_it_is_what_there_is_now(
         (
             wanted("since monday", statuses=("open", "acknowledged")),
             {"open": 1, "acknowledged": 1},
-            "2 incidents declared since Mon 23 Nov (Europe/Berlin) are open or acknowledged now:"
-            " 1 open, 1 acknowledged",
+            (
+                "2 incidents declared since Mon 23 Nov (Europe/Berlin) are open or acknowledged now:"
+                " 1 open, 1 acknowledged"
+            ),
             "2 open or acknowledged incidents since Mon 23 Nov (Europe/Berlin)",
         ),
         (
@@ -294,7 +296,7 @@ def test_a_service_that_nobody_knows_is_told_with_near_ones() -> None:
         services.named(shop, "paymnts")
     with pytest.raises(Misused, match=r"there are checkout, payments, (other-\d, ){6}…"):
         services.named(shop, "zzz")
-    with pytest.raises(Misused, match="service `zzz`$"):
+    with pytest.raises(Misused, match=r"service `zzz`\Z"):
         services.named(catalogue(), "zzz")
 
 

@@ -1,4 +1,4 @@
-"""Making the language environment, with stand-ins for uv and Python: found, made once and whole, or said why not."""
+"""Making the language environment, with stand-ins for uv and Python: made once and whole, or said why not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ if sys.argv[1] == "venv":
 elif sys.argv[1:3] == ["pip", "sync"]:
     if (here / "no-network").exists():
         sys.exit("error: could not fetch rasa")
-    rasa = pathlib.Path(sys.argv[sys.argv.index("--python") + 1]).parents[1] / "lib/python3.10/site-packages/rasa"
+    env = pathlib.Path(sys.argv[sys.argv.index("--python") + 1]).parents[1]
+    rasa = env / "lib/python3.10/site-packages/rasa"
     rasa.mkdir(parents=True)
     (rasa / "__init__.py").write_text("")
 elif sys.argv[1] == "python":
@@ -216,7 +217,7 @@ def test_lines_of_a_program_come_whole_and_its_last_words_explain_a_failure() ->
     )
     lines: list[bytes] = []
     pulses: list[int] = []
-    with pytest.raises(NluError, match="^it failed: the reason$"):
+    with pytest.raises(NluError, match=r"^it failed: the reason$"):
         run(
             [sys.executable, "-c", code],
             environ=os.environ,

@@ -13,6 +13,7 @@ from nlu_model.measuring import (
     AT_ONCE,
     bounds,
     by_intent,
+    card_at,
     card_of,
     confused,
     evaluate_model,
@@ -21,6 +22,7 @@ from nlu_model.measuring import (
     word_f1,
 )
 from nlu_model.parse import Entity, Parse
+from tests.fakes.nlu import NluFake
 
 EXAMPLES = [
     read_example("ack [INC-7](incident_id)", "acknowledge_incident"),
@@ -116,3 +118,14 @@ async def test_bounds_are_compared_unrounded_and_rejections_are_at_most() -> Non
 def test_bounds_that_are_none_are_refused_with_the_names(text: str) -> None:
     with pytest.raises(ValueError, match="names are intent, overall, oos"):
         bounds(text)
+
+
+def test_the_model_at_an_address_is_measured_before_it_takes_over(tmp_path: Path) -> None:
+    lines = "    - good morning\n    - hello\n"
+    (tmp_path / "dev.yml").write_text(f'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n{lines}')
+    with NluFake() as fake:
+        fake.teach("hello", "greet")
+        card = card_at(fake.url, tmp_path)
+    assert (card.intent_accuracy, card.oos_recall, card.entity_f1) == (0.5, 1.0, 1.0)
+    with pytest.raises(Away):
+        card_at("http://127.0.0.1:9", tmp_path)

@@ -1,8 +1,9 @@
-"""Supervision of the serving process, with a stand-in that loads fast: swaps, crashes, bad models, silence."""
+"""Supervision of the serving process, with a stand-in that loads fast: swaps, crashes, bad models."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import signal
@@ -126,9 +127,9 @@ def test_a_swap_fails_no_request(stage: Stage) -> None:
     with hammer(f"{stage.service.address}/status") as outcomes:
         for name in ("second", "first", "second"):
             stage.shelf.promote(name)
-            stage.until(lambda name=name: stage.serves(name))
-            done = sum(outcomes.values())
-            stage.until(lambda done=done: sum(outcomes.values()) > done + 20)
+            stage.until(functools.partial(stage.serves, name))
+            enough = sum(outcomes.values()) + 20
+            stage.until(functools.partial(_at_least, outcomes, enough))
     assert set(outcomes) == {"first", "second"}
     assert min(outcomes.values()) > 20
 
@@ -192,7 +193,7 @@ def test_a_server_is_borrowed_for_a_while(stage: Stage) -> None:
 
 def test_borrowing_a_model_that_does_not_load_says_why(stage: Stage) -> None:
     with (
-        pytest.raises(NluError, match="could not be loaded.*of another Rasa.*im nlu train --force"),
+        pytest.raises(NluError, match=r"could not be loaded.*of another Rasa.*im nlu train --force"),
         borrowed(stage.shelf, "broken", stage.command, lambda: None),
     ):
         pass
@@ -240,8 +241,12 @@ def test_the_state_is_written_at_changes_and_as_a_sign_of_life(tmp_path: Path) -
     assert not path.exists()
 
 
+def _at_least(outcomes: Counter[str], number: int) -> bool:
+    return sum(outcomes.values()) >= number
+
+
 class hammer:  # noqa: N801  reads as a word
-    """Asks an address from four tasks until the block ends; counts which model answered, or what went wrong."""
+    """Asks an address from four tasks until the block ends; counts which model answered, or what broke."""
 
     def __init__(self, url: str) -> None:
         self._url = url

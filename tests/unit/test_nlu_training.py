@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nlu_model import training
 from nlu_model.models import Shelf
-from nlu_model.programs import NluError, Progress
+from nlu_model.programs import NluError, Progress, held
 from nlu_model.training import Recipe, ensure, ingredients, name_of, wanted
 
 SCRIPT = """
@@ -147,7 +146,7 @@ def test_a_failure_is_the_scripts_last_sentence_and_leaves_nothing(
     shelf: Shelf, env: Path, recipe: Recipe
 ) -> None:
     (recipe.train.parent / "broken").touch()
-    with pytest.raises(NluError, match="could not be trained: the config names no component Foo$"):
+    with pytest.raises(NluError, match=r"could not be trained: the config names no component Foo$"):
         trained(shelf, env, recipe)
     (recipe.train.parent / "broken").unlink()
     (recipe.train.parent / "nothing").touch()
@@ -166,7 +165,7 @@ def test_who_waits_for_the_same_model_finds_it_trained(shelf: Shelf, env: Path, 
     given = ingredients(recipe, shelf)
     name = name_of(given)
     shelf.models.mkdir(parents=True)
-    with training.held(shelf.models / ".lock", lambda: None):
+    with held(shelf.models / ".lock", lambda: None):
         pulses = 0
 
         class GiveUp(Exception):
