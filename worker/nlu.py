@@ -19,7 +19,6 @@ from nlu_model.models import Shelf, may_replace, write_whole
 from nlu_model.programs import NluError, Phase, Progress, held, in_lines
 from nlu_model.serving import Service, listen, rasa_in
 from router import log
-from router.process import CANNOT_BEGIN
 from router.settings import Settings, SettingsError, read
 from worker.errors import CannotStartError
 
@@ -81,7 +80,10 @@ class Language:
         self._now = Progress("environment", 0.0, "looking at what is there")
 
     def run(self, *, beside: bool) -> None:
-        """Serve until stopped. NluError where it cannot; `beside` others it says so once and tries again."""
+        """Serve until stopped. NluError where there is nothing to serve.
+
+        `beside` others, or with an older model to serve, it says once what is wrong, and tries again.
+        """
         self._shelf.folder.mkdir(parents=True, exist_ok=True)
         try:
             with held(self._shelf.folder / "serve.lock", self._wait_for_turn):
@@ -99,7 +101,7 @@ class Language:
             try:
                 self._prepare()
             except NluError as error:
-                if not beside:
+                if not beside and not self._serves:
                     raise
                 self._say_failed(str(error))
                 self._rest(str(error), RETRY_SECONDS)
@@ -157,7 +159,7 @@ class Language:
         """Where things stand when nothing is being prepared."""
         if self._address:
             return Progress("ready", 1.0, failure)
-        if failure:
+        if failure and not self._serves:
             return Progress("failed", 0.0, failure)
         return Progress("loading", 0.0, "the model is being loaded")
 
@@ -165,6 +167,11 @@ class Language:
         if sentence != self._told:
             _log.error("nlu_not_available", detail=sentence)
         self._told = sentence
+
+    @property
+    def _serves(self) -> bool:
+        """Whether there is a server, and a model for it."""
+        return self._service is not None and self._shelf.in_force() is not None
 
     @property
     def _address(self) -> str:
@@ -193,12 +200,12 @@ def run(settings: Settings, *, beside: bool = False) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The role as a process; exits with CANNOT_BEGIN after one sentence on stderr."""
+    """The role as a process; exits with 1 after one sentence on stderr."""
     try:
         run(read(), beside="beside" in arguments)
     except (SettingsError, CannotStartError) as error:
         print(f"im: {error}", file=sys.stderr)  # noqa: T201
-        return CANNOT_BEGIN
+        return 1
     return 0
 
 

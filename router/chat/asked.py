@@ -49,6 +49,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: bool = False
     described: bool = False
     """Whether the incident was found by what was said of it, and not by its id or where it was said."""
+    doubtful: bool = False
+    """Whether it may not be what was meant at all."""
 
 
 class Asks(msgspec.Struct, frozen=True, kw_only=True):

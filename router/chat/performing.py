@@ -23,6 +23,17 @@ _SERIOUS: Final[Mapping[str, str]] = {
     "close": "Close {}",
     "escalate": "Make {} a SEV-1",
 }
+_DOUBTFUL: Final[Mapping[str, str]] = {
+    "declare": "declare an incident, “{}”",
+    "ack": "acknowledge {}",
+    "resolve": "resolve {}",
+    "close": "close {}",
+    "escalate": "change the severity of {}",
+    "assign": "assign {}",
+    "update": "note that on {}",
+    "room": "open the war room of {}",
+    "silence": "silence {}",
+}
 _RANK: Final = {"refuse": 0, "confirm": 1, "allow": 2}
 
 
@@ -61,6 +72,11 @@ def _doubt(verdict: Verdict, asked: Asked, incident: Incident | None) -> str:
     description is the one that is to be resolved, closed or made a SEV-1."""
     if verdict.outcome == "confirm":
         return sentence(verdict.reason)
+    if asked.call.doubtful and asked.call.command in _DOUBTFUL:
+        about = (
+            incident.display_id if incident else asked.argument("title") or asked.argument("service") or "it"
+        )
+        return f"Do you want me to {_DOUBTFUL[asked.call.command].format(about[:_SHOWN])}?"
     if incident is None or not asked.call.described:
         return ""
     act = _SERIOUS.get(asked.call.command)

@@ -223,9 +223,13 @@ class Desk:
 
     async def _keep(self, connection: Connection, item: Item, made: Turn) -> None:
         """Keep what was said in a sentence, for people to judge how it was understood."""
-        if item.given.kind != "mention" or made.asked is None:
+        if (
+            item.given.kind != "mention"
+            or made.asked is None
+            or not self._world.parts.settings.utterance_days
+        ):
             return
-        outcome = heard.outcome_of(made.answer, made.asked.call, cancelled=made.cancelled)
+        outcome = heard.outcome_of(made.answer, made.asked, cancelled=made.cancelled)
         await heard.keep(connection, made.asked, made.parse, outcome, item.received_at)
 
     def _label(self, made: Turn) -> str:

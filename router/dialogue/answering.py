@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 import msgspec
@@ -15,6 +16,13 @@ from router.dialogue.meaning import SURE, Meaning, arguments
 
 _FREE: Final = ("title", "note", "text", "description", "reason")
 """Slots whose values are words of one's own: any sentence can be one."""
+
+
+_LEAD: Final = re.compile(
+    r"(?:[\w' ]{1,30}[:=]|it'?s|just|call it|title it|please|say|write|put|the (?:title|note) is)\s*[\"'“]?",
+    re.IGNORECASE,
+)
+"""What may come before a title or a note."""
 
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,8 +68,8 @@ def by_model(asks: Asks, meant: Meaning) -> Answering:
 
 
 def _short(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
-    if asks.slot in _FREE and asks.slot not in slots and meant.intent == "inform" and meant.wordy:
-        return Answering(kind="given", arguments={asks.slot: meant.text.strip()})
+    if asks.slot in _FREE and meant.intent == "inform" and (asks.slot in slots or meant.wordy):
+        return _written(asks, meant, slots)
     news = {name: value for name, value in slots.items() if asks.call.arguments.get(name) != value}
     if news:
         return Answering(kind="given", arguments=news)
@@ -76,7 +84,16 @@ def _free(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
     """A sentence instead of a title or a note is one, unless it clearly asks for something else."""
     if _switches(asks, meant):
         return OTHER
-    if asks.slot in slots and meant.intent != "out_of_scope":
+    return _written(asks, meant, slots)
+
+
+def _written(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
+    """The whole sentence as a title or a note, or what the model marks as one where it says more than that:
+    a severity, a service, words that lead to it."""
+    marked = next((each for each in meant.entities if each.entity == asks.slot), None)
+    others = any(each.entity not in _FREE for each in meant.entities)
+    led = marked is not None and _LEAD.fullmatch(meant.text[: marked.start]) is not None
+    if marked is not None and asks.slot in slots and (led or (others and asks.slot == "title")):
         return Answering(kind="given", arguments=slots)
     return Answering(kind="given", arguments={asks.slot: meant.text.strip()})
 

@@ -8,6 +8,7 @@ Nothing is changed that was not understood: what is doubtful is asked, what is n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final
@@ -18,11 +19,12 @@ import msgspec
 from adapters.contract import Choice
 from nlu_model.client import Away
 from nlu_model.parse import Parse
-from router.chat import performing, questions, undoing, words
+from router.chat import performing, questions, undoing, which, words
 from router.chat.asked import Answer, Asked, Asks, Call, World, done, refused, said, sentence
 from router.chat.usage import INCIDENT, Misused
 from router.dialogue import answering, bare, finding, strict
 from router.dialogue.finding import Sought
+from router.dialogue.hedging import denied, hedged
 from router.dialogue.intents import BY_COMMAND, INTENTS, OUT_OF_SCOPE, Doing
 from router.dialogue.meaning import Meaning, arguments, meaning
 from router.dialogue.phrases import TURNS
@@ -35,6 +37,13 @@ MEANT: Final = "meant"
 MAX_TEXT: Final = 1000
 """Characters that the model reads."""
 _ALL: Final = "all services"
+_GOES_ON: Final = re.compile(
+    r"(?:ok(?:ay)?[ ,]+|hm+[ ,]+|so[ ,]+)?(?:and|what about|how about|same (?:for|with)|also|now)\b",
+    re.IGNORECASE,
+)
+_LEFT_ALONE: Final = Answer(
+    message=said("All right, I leave it as it is.", "Say what is to be done when it is."), outcome="refused"
+)
 LEFT: Final = Answer(message=said("All right, nothing was done."), outcome="done")
 """To a no, and to `never mind`."""
 
@@ -176,18 +185,35 @@ async def _new(scene: Scene, meant: Meaning) -> Spoken:
     if simple:
         return await simple(scene, meant)
     doing = INTENTS.get(meant.intent)
-    if doing is None or meant.intent == OUT_OF_SCOPE:
-        return scene.spoken(_not_ours(meant))
+    return await _asked_for(scene, meant, doing) if doing else scene.spoken(_not_ours(meant))
+
+
+async def _asked_for(scene: Scene, meant: Meaning, doing: Doing) -> Spoken:
+    if (last := scene.talk.last) and (ongoing := _elliptic(scene, meant, last)):
+        return await _complete(scene, ongoing)
+    if doing.acts and denied(scene.text, meant.entities):
+        return scene.spoken(_LEFT_ALONE)
     if meant.rivals:
         return await _which_of_two(scene, meant)
-    if not meant.sure:
+    if not meant.likely:
         return scene.spoken(_not_ours(meant))
     return await _command(scene, meant, doing)
 
 
+def _elliptic(scene: Scene, meant: Meaning, last: Call) -> Call | None:
+    """`And for payments?`: what was done before with other values, whatever it looks like alone."""
+    doing = INTENTS.get(BY_COMMAND.get(last.command, ""))
+    if doing is None or not _GOES_ON.match(scene.text) or meant.wordy or doing.command == "declare":
+        return None
+    return _continued(last, doing, meant, scene)
+
+
 async def _command(scene: Scene, meant: Meaning, doing: Doing) -> Spoken:
     call = Call(
-        command=doing.command, arguments=arguments(meant.slots, doing.takes), said=scene.asked.call.said
+        command=doing.command,
+        arguments=arguments(meant.slots, doing.takes),
+        said=scene.asked.call.said,
+        doubtful=doing.acts and (not meant.sure or hedged(scene.text, meant.entities)),
     )
     if doing.command == "oncall" and _everybody(scene.text):
         return await _do(scene, call)
@@ -200,7 +226,21 @@ async def _command(scene: Scene, meant: Meaning, doing: Doing) -> Spoken:
         if found is not None:
             named = call.arguments | {INCIDENT: found.display_id}
             call = msgspec.structs.replace(call, arguments=named, described=found.described)
+        elif doing.command == "update":
+            return await _which(scene, doing, call)
     return await _complete(scene, call)
+
+
+async def _which(scene: Scene, doing: Doing, call: Call) -> Spoken:
+    """Ask for the incident before what is to be written on it."""
+    command = scene.world.commands.find(doing.command)
+    assert command is not None
+    held = msgspec.structs.replace(scene.asked, call=call)
+    found = await which.incident(scene.world, held, command.states)
+    if isinstance(found, Answer):
+        return scene.spoken(found, call)
+    named = call.arguments | {INCIDENT: found.display_id}
+    return await _complete(scene, msgspec.structs.replace(call, arguments=named))
 
 
 def _sought(scene: Scene, meant: Meaning, doing: Doing) -> Sought:

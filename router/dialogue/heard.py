@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from nlu_model.parse import Parse
-from router.chat.asked import Answer, Asked, Call
+from router.chat import words
+from router.chat.asked import Answer, Asked
 from router.chat.questions import CONFIRMATION
 from router.chat.undoing import UNDO
 from router.chat.usage import INCIDENT
+from router.dialogue import times
 from router.dialogue.intents import BY_COMMAND, slot_of
 from router.store import statement
 from router.store.database import Connection
@@ -49,7 +52,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool = False
 
 
-def outcome_of(answer: Answer, call: Call, *, cancelled: bool = False) -> Outcome:
+def outcome_of(answer: Answer, asked: Asked, *, cancelled: bool = False) -> Outcome:
     """What came of a turn."""
     if cancelled:
         return Outcome(cancelled=True)
@@ -65,15 +68,17 @@ def outcome_of(answer: Answer, call: Call, *, cancelled: bool = False) -> Outcom
         )
     if answer.outcome != "done":
         return Outcome(refused=True)
-    did = _did(answer, call)
+    did = _did(answer, asked)
     return Outcome(does=(did,) if did else ())
 
 
-def _did(answer: Answer, call: Call) -> dict[str, Any] | None:
+def _did(answer: Answer, asked: Asked) -> dict[str, Any] | None:
+    call = asked.call
     command = BY_COMMAND.get(call.command) or (call.command if call.command in _UNSAID else None)
     if command is None:
         return None
-    slots = {slot_of(name): _value(name, value) for name, value in call.arguments.items() if name != "value"}
+    given = {name: value for name, value in call.arguments.items() if name != "value"}
+    slots = {slot_of(name): _value(name, value, asked) for name, value in given.items()}
     if answer.incident is not None and command != "declare_incident" and "service" not in slots:
         slots["incident_id"] = answer.incident.display_id
     if command == "assign_incident" and answer.incident is not None:
@@ -85,9 +90,12 @@ _UNSAID: Final = frozenset({UNDO, "reopen", "why", "runbook", "broadcast"})
 """Commands without an intent that a mention can carry out."""
 
 
-def _value(name: str, value: str) -> object:
+def _value(name: str, value: str, asked: Asked) -> object:
     if name == "duration":
-        return int(value[:-1]) * 60 if re.fullmatch(r"\d+m", value) else value
+        lasting = times.duration(value, asked.at, ZoneInfo("UTC"))
+        return round(lasting.total_seconds()) if isinstance(lasting, timedelta) else value
+    if name == "user" and value.lower() in ("me", "myself", "@me"):
+        return asked.name
     if name == "status":
         return value.split(",") if "," in value else value
     if name == "period":
@@ -108,6 +116,9 @@ async def keep(
 ) -> None:
     """Keep a turn in the transaction that writes it down."""
     given = asked.given
+    whole = redacted(given.text)
+    # As the model read them, so that quotes of a phone do not make a part of it look foreign.
+    now, begun = words.plain(whole), words.plain(redacted(asked.call.said))
     kept: Mapping[str, Any] = {
         "id": asked.id,
         "at": at,
@@ -115,18 +126,38 @@ async def keep(
         "key": given.key,
         "channel": given.channel,
         "speaker": asked.speaker.label,
-        "text": redacted(given.text),
+        "text": whole,
         "intent": parse.intent if parse else None,
         "confidence": parse.confidence if parse else None,
-        "parse": msgspec.json.encode(_without_words(parse)).decode() if parse else None,
-        "outcome": msgspec.json.encode(outcome).decode(),
+        "parse": msgspec.json.encode(_parse(parse, now)).decode() if parse else None,
+        "outcome": msgspec.json.encode(_outcome(outcome, f"{now}\n{begun}")).decode(),
     }
     await connection.execute(statement("dialogue.keep"), kept)
 
 
-def _without_words(parse: Parse) -> Parse:
-    """The parse with the words in it redacted; places in a text that changed would mislead."""
-    if redacted(parse.text) == parse.text:
-        return parse
-    entities = tuple(msgspec.structs.replace(each, text=redacted(each.text)) for each in parse.entities)
+def _parse(parse: Parse, whole: str) -> Parse:
+    """The parse with what may be kept of its words."""
+    entities = tuple(msgspec.structs.replace(each, text=_part(each.text, whole)) for each in parse.entities)
     return msgspec.structs.replace(parse, text=redacted(parse.text), entities=entities)
+
+
+def _outcome(outcome: Outcome, whole: str) -> Outcome:
+    """The outcome with what may be kept of its words; `whole` is what was said now and when it was begun."""
+    does = tuple({name: _kept(name, value, whole) for name, value in each.items()} for each in outcome.does)
+    return msgspec.structs.replace(outcome, does=does)
+
+
+_WORDS: Final = ("title", "note", "description", "text")
+"""Slots that hold words as they were said."""
+
+
+def _kept(name: str, value: Any, whole: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    # A person is named by their account, which nobody needs to have said: `me`, `<@U024BE7LH>`.
+    return _part(value, whole) if name in _WORDS else redacted(value) if name == "user" else value
+
+
+def _part(text: str, whole: str) -> str:
+    """A part of what was said as far as it is kept: what the whole does not show, its parts do not."""
+    return next((each for each in (text, redacted(text)) if each in whole), "<redacted>")

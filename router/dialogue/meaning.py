@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -14,6 +14,7 @@ import msgspec
 from nlu_model.parse import Entity, Parse
 from router.catalogue.catalogue import Catalogue
 from router.chat.usage import INCIDENT
+from router.dialogue import values
 from router.dialogue.intents import INTENTS, OUT_OF_SCOPE
 from router.dialogue.referring import content, without
 from router.dialogue.values import value_of
@@ -59,6 +60,11 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
         return bool(content(without(self.text, self.entities)))
 
     @property
+    def likely(self) -> bool:
+        """Whether it is worth asking for what is missing, or whether it was meant at all."""
+        return self.confidence >= SURE_ENOUGH
+
+    @property
     def sure(self) -> bool:
         """Whether the intent may be carried out without asking back."""
         doing = INTENTS.get(self.intent)
@@ -69,7 +75,7 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
 def meaning(parse: Parse, *, now: datetime, zone: ZoneInfo, catalogue: Catalogue) -> Meaning:
     """The meaning of what the model found, with normalised values."""
     said: dict[str, list[Entity]] = {}
-    for entity in parse.entities:
+    for entity in _sorted_out(parse, catalogue):
         said.setdefault(entity.entity, []).append(entity)
     read = partial(value_of, now=now, zone=zone, catalogue=catalogue)
     values = {name: read(chosen(parse.text, each)) for name, each in said.items()}
@@ -84,6 +90,37 @@ def meaning(parse: Parse, *, now: datetime, zone: ZoneInfo, catalogue: Catalogue
         incidents=tuple(dict.fromkeys(incidents)),
         entities=parse.entities,
     )
+
+
+def _sorted_out(parse: Parse, catalogue: Catalogue) -> list[Entity]:
+    """The entities without those that are none: ids and severities that cannot be read. What is labelled as a
+    description is one; a title that only names a service of the catalogue is that service."""
+    readable = [each for each in parse.entities if _reads(each)]
+    return [_relabelled(each, parse.text, catalogue) for each in readable]
+
+
+def _reads(entity: Entity) -> bool:
+    read = _READABLE.get(entity.entity)
+    return read is None or read(entity.text) is not None
+
+
+def _relabelled(entity: Entity, text: str, catalogue: Catalogue) -> Entity:
+    if entity.entity != "title":
+        return entity
+    if _LABEL.search(text[: entity.start]):
+        return msgspec.structs.replace(entity, entity="description")
+    named = _SERVICE.fullmatch(entity.text)
+    if named and (named["word"] or catalogue.service(named["name"])):
+        return msgspec.structs.replace(entity, entity="service", text=named["name"])
+    return entity
+
+
+_READABLE: Final[Mapping[str, Callable[[str], str | None]]] = {
+    "incident_id": values.incident_id,
+    "severity": values.severity,
+}
+_LABEL: Final = re.compile(r"\bdesc(?:ription)?\s*[:=-]\s*[\"'“]?$", re.IGNORECASE)
+_SERVICE: Final = re.compile(r"(?P<word>service[: ]+)?(?P<name>[\w-]+(?: [\w-]+)?)", re.IGNORECASE)
 
 
 def chosen(text: str, said: Sequence[Entity]) -> Entity:

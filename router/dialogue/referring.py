@@ -116,7 +116,7 @@ def _near(words: str) -> str:
 def content(text: str) -> tuple[str, ...]:
     """The words of a text that say what something is about, in lower case."""
     words = (each.group().lower().replace("’", "'") for each in _WORD.finditer(text))
-    return tuple(word for word in words if word not in STOP and not word.isdigit())
+    return tuple(word for word in words if word not in STOP and (len(word) > 2 or not word.isdigit()))
 
 
 def matching(

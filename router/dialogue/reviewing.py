@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from router import audit
+from router.chat.undoing import UNDO
 from router.dialogue.intents import INTENTS, OUT_OF_SCOPE
 from router.dialogue.marking import Marking, as_marked, as_yaml, found_in, marked, unmarked
 from router.problems import Invalid, NotFound
@@ -62,7 +63,8 @@ async def doubtful(store: Store, limit: int) -> list[dict[str, Any]]:
 
     `doubts` says why: not_read, unsure, refused, out_of_scope, rival, undone, corrected.
     """
-    wanted = {"limit": limit, "unsure": UNSURE, "rival": RIVAL}
+    acts = [UNDO, *(doing.command for doing in INTENTS.values() if doing.acts)]
+    wanted = {"limit": limit, "unsure": UNSURE, "rival": RIVAL, "acts": acts}
     return [proposed(row) for row in await store.rows("dialogue.doubtful", wanted)]
 
 

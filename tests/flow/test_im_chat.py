@@ -137,6 +137,31 @@ def test_two_people_in_one_channel_are_not_mixed(chat: Im, understanding: NluFak
     ]
 
 
+def test_slots_are_told_as_they_were_meant_whenever_they_were_said(chat: Im, understanding: NluFake) -> None:
+    assert chat("events", "post", chat.file("e", json.dumps(created(22, title="Fax is busy")))).code == 0
+    understanding.teach("which are assigned to me?", "list_incidents", user="me")
+    quiet = understanding.teach("mute payments", "silence_notifications", service="payments")
+    understanding.teach(
+        'the fax is fixed, bought a "new" one', "resolve_incident", service="fax", note='bought a "new" one'
+    )
+    fixed = "the fax is fixed, bought a “new” one"
+    records = ran(
+        chat,
+        {"user": "which are assigned to me?"},
+        {"user": quiet},
+        {"user": "1h"},
+        {"user": fixed},
+        {"user": "yes"},
+        channel="slots",
+    )
+    listed, _, silenced, asked, resolved = records
+    assert listed["does"] == [{"command": "list_incidents", "user": "dana"}]
+    assert silenced["does"] == [{"command": "silence_notifications", "service": "payments", "duration": 3600}]
+    assert asked["confirm"]
+    (act,) = resolved["does"]
+    assert (act["incident_id"], act["note"]) == ("INC-2024-022", 'bought a "new" one')
+
+
 def test_without_json_a_script_is_a_transcript(chat: Im, understanding: NluFake) -> None:
     understanding.teach("hello", "greet")
     path = chat.file("turns.json", json.dumps([{"user": "hello"}, {"user": "sing\x1b[31m", "as": "kim"}]))

@@ -68,7 +68,10 @@ def conversations(folder: Path) -> Iterator[tuple[str, Conversation]]:
 
 
 def differences(expect: Expect, record: Mapping[str, Any]) -> list[str]:
-    """In what a turn's record (as `im chat --json` prints it) differs, a sentence each."""
+    """In what a turn's record (as `im chat --json` prints it) differs, a sentence each.
+
+    The incidents in a menu are shown with the message, so they count as said.
+    """
     found = list(_done(expect.does, record["does"]))
     for name in ("asks_for", "confirm", "refused", "cancelled"):
         wanted = getattr(expect, name)
@@ -76,7 +79,7 @@ def differences(expect: Expect, record: Mapping[str, Any]) -> list[str]:
             found.append(f"{name} is {record[name]!r}, not {wanted!r}")
     if expect.offers is not msgspec.UNSET and set(expect.offers) != set(record["offers"]):
         found.append(f"offers {sorted(record['offers'])}, not {sorted(expect.offers)}")
-    messages = "\n".join(record["messages"]).lower()
+    messages = "\n".join((*record["messages"], *record["offers"])).lower()
     return found + [f"does not say {word!r}" for word in expect.says if word.lower() not in messages]
 
 

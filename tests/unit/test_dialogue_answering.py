@@ -82,7 +82,13 @@ def test_bare_answers(question: Asks, text: str, expected: Answering | None) -> 
         (asks("title", "declare"), meant("cancel"), NO),
         (
             asks("title", "declare"),
-            meant("declare_incident", "sev1: api down", title="api down", severity="SEV-1"),
+            Meaning(
+                text="sev1: api down",
+                intent="declare_incident",
+                confidence=0.95,
+                slots={"title": "api down", "severity": "SEV-1"},
+                entities=(Entity("severity", "sev1", 0, 4), Entity("title", "api down", 6, 14)),
+            ),
             given(title="api down", severity="SEV-1"),
         ),
         (

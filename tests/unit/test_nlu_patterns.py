@@ -135,6 +135,7 @@ def test_an_inner_tag_follows_only_its_own_kind(before: str, tag: str, may: bool
         ('open "login fails (eu)"', "title", '"login fails (eu)"', "login fails (eu)"),
         ("give it to <@U02>", "user", "<@U02>", "<@U02>"),
         ("status of #INC-9", "incident_id", "#INC-9", "#INC-9"),
+        ("sla this quarter please", "period", "this quarter please", "this quarter"),
         ("note on it: ...", "note", ": ...", None),
     ],
 )

@@ -24,37 +24,42 @@ SELECT id::text, at, provider, channel, speaker, text, intent, confidence, parse
 FROM utterances WHERE provider <> '' ORDER BY at DESC, id DESC LIMIT %(limit)s
 
 -- name: doubtful
--- What the same person said next, or pressed, within two minutes tells what was not meant. Ids of the inbox begin
--- with their time, so that only its rows of these minutes are read.
+-- What the same person said next, or pressed, within two minutes tells what was not meant. In one pass over what is
+-- kept, as there is no index by speaker.
+WITH did AS MATERIALIZED (
+    SELECT id, at, provider, channel, speaker, text, outcome->'does'->0->>'command' AS command,
+        coalesce((outcome->>'refused')::boolean, false) AS refused
+    FROM utterances WHERE provider <> ''
+), followed AS MATERIALIZED (
+    SELECT id, refused, command, coalesce(lead(at) OVER same <= at + interval '2 minutes', false) AS soon,
+        lead(text) OVER same AS next_text, lead(command) OVER same AS next_command
+    FROM did WINDOW same AS (PARTITION BY provider, channel, speaker ORDER BY at, id)
+), acts AS MATERIALIZED (
+    -- A button's press is no utterance, but is in the inbox for a week.
+    SELECT id, command, lead(command) OVER same AS next_command,
+        coalesce(lead(received_at) OVER same <= received_at + interval '2 minutes', false) AS soon
+    FROM inbox WHERE outcome = 'done' AND command = ANY(%(acts)s)
+    WINDOW same AS (PARTITION BY provider, input->'user'->>'id' ORDER BY received_at, id)
+), undone AS MATERIALIZED (
+    SELECT id FROM acts WHERE soon AND next_command = 'undo' AND command <> 'undo'
+)
 SELECT u.id::text, u.at, u.provider, u.channel, u.speaker, u.text, u.intent, u.confidence, u.parse, u.outcome,
     u.verdict, u.example, u.verdict_by, u.verdict_at, found.doubts
 FROM utterances u
-CROSS JOIN LATERAL (SELECT
-    coalesce((u.outcome->>'refused')::boolean, false) AS refused,
-    coalesce(json_array_length(u.outcome->'does'), 0) > 0 AND u.outcome->'does'->0->>'command' <> 'undo' AS did
-) AS came
-LEFT JOIN LATERAL (
-    SELECT n.id, n.text, n.outcome->'does'->0->>'command' AS command FROM utterances n
-    WHERE n.at > u.at AND n.at <= u.at + interval '2 minutes'
-      AND n.provider = u.provider AND n.channel = u.channel AND n.speaker = u.speaker
-    ORDER BY n.at LIMIT 1
-) AS next ON came.did
+JOIN followed ON followed.id = u.id
+CROSS JOIN LATERAL (SELECT followed.command IS NOT NULL AND followed.command <> 'undo' AS acted) AS own
 CROSS JOIN LATERAL (SELECT array_remove(ARRAY[
-    CASE WHEN u.parse IS NULL AND came.refused THEN 'not_read' END,
+    CASE WHEN u.parse IS NULL AND followed.refused THEN 'not_read' END,
     CASE WHEN u.confidence < %(unsure)s THEN 'unsure' END,
-    CASE WHEN came.refused THEN 'refused' END,
+    CASE WHEN followed.refused THEN 'refused' END,
     CASE WHEN u.intent = 'out_of_scope' THEN 'out_of_scope' END,
     CASE WHEN (u.parse->'alternatives'->0->>'confidence')::float >= %(rival)s THEN 'rival' END,
-    CASE WHEN next.command = 'undo' OR (came.did AND EXISTS (
-        SELECT FROM inbox mine JOIN inbox back ON back.provider = mine.provider
-        WHERE mine.id = u.id AND back.command = 'undo' AND back.outcome = 'done'
-          AND back.input->'user'->>'id' = mine.input->'user'->>'id'
-          AND back.id > u.id AND back.id <= coalesce(next.id, (lpad(to_hex(
-              (extract(epoch FROM u.at + interval '2 minutes') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid)
-    )) THEN 'undone' END,
-    CASE WHEN next.text ~* '^\W*(no|nope|not|actually|sorry|oops|wait|i meant?|rather)\M' THEN 'corrected' END
+    CASE WHEN own.acted AND followed.soon AND followed.next_command = 'undo' OR u.id IN (SELECT id FROM undone)
+        THEN 'undone' END,
+    CASE WHEN own.acted AND followed.soon
+        AND followed.next_text ~* '^\W*(no|nope|not|actually|sorry|oops|wait|i meant?|rather)\M' THEN 'corrected' END
 ], NULL) AS doubts) AS found
-WHERE u.verdict IS NULL AND u.provider <> '' AND found.doubts <> '{}'
+WHERE u.verdict IS NULL AND found.doubts <> '{}'
 ORDER BY u.at DESC, u.id DESC LIMIT %(limit)s
 
 -- name: to_judge
