@@ -15,8 +15,9 @@ import structlog
 
 from nlu_model import environment, training
 from nlu_model.client import State
-from nlu_model.models import Shelf, may_replace, write_whole
+from nlu_model.models import Shelf, write_whole
 from nlu_model.programs import NluError, Phase, Progress, held, in_lines
+from nlu_model.promotion import take_over
 from nlu_model.serving import Service, listen, rasa_in
 from router import log
 from router.settings import Settings, SettingsError, read
@@ -126,8 +127,8 @@ class Language:
         model = training.ensure(
             self._shelf, self._settings.nlu_env, tell=self._tell, pulse=self._pulse, recipe=self._recipe
         )
-        if found is None or may_replace(found.scores, model.scores):
-            self._shelf.promote(model.name)
+        if lost := take_over(self._shelf, model, self._settings.nlu_env, pulse=self._pulse):
+            _log.warning("nlu_model_refused", model=model.name, worse=", ".join(lost))
 
     def _rest(self, failure: str, seconds: float) -> None:
         """Keep serving what there is, for so long."""

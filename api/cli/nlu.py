@@ -50,15 +50,12 @@ def train(force: bool, as_json: bool) -> None:
     Example:
       im nlu train
     """
-    from nlu_model.models import worse  # noqa: PLC0415
+    from nlu_model.promotion import take_over  # noqa: PLC0415
 
     settings = settings_or_fail()
     with _explained(), _progress() as tell:
         shelf, model = _trained(settings, tell, force=force)
-        before = shelf.in_force()
-        lost = worse(before.scores, model.scores) if before and before.current != model.name else ()
-        if not lost:
-            shelf.promote(model.name)
+        lost = take_over(shelf, model, settings.nlu_env, pulse=_no_pulse)
     if as_json:
         print_json({"model": _shown(model), "in_force": not lost, "worse": lost})
     elif not lost:

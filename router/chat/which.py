@@ -18,6 +18,15 @@ from router.problems import NotFound
 _LONGEST: Final = 70
 _SKEW: Final = timedelta(minutes=5)
 """By how much the clocks of two machines may differ."""
+_VERBS: Final = {
+    "ack": "acknowledge",
+    "resolve": "resolve",
+    "close": "close",
+    "reopen": "reopen",
+    "escalate": "escalate",
+    "assign": "assign",
+    "update": "write on",
+}
 _ANY: Final = ("open", "acknowledged")
 """What a person means who does not say which, where the command does not tell."""
 
@@ -79,4 +88,6 @@ async def _choice(world: World, asked: Asked, states: tuple[str, ...]) -> Answer
         Choice(row["display_id"], f"{row['display_id']} {row['severity']} {row['title']}"[:_LONGEST])
         for row in rows
     ]
-    return await questions.choose(world, asked, INCIDENT, "Which incident?", choices)
+    verb = _VERBS.get(asked.call.command)
+    question = f"Which incident do you want to {verb}?" if verb else "Which incident?"
+    return await questions.choose(world, asked, INCIDENT, question, choices)

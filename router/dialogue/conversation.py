@@ -163,7 +163,7 @@ async def _answered(
         return await _do(scene, msgspec.structs.replace(call, confirmed=True))
     merged = call.arguments | found.arguments
     described = described or (call.described and INCIDENT not in found.arguments)
-    call = msgspec.structs.replace(call, arguments=merged, described=described)
+    call = msgspec.structs.replace(call, arguments=merged, described=described, doubtful=False)
     return await _complete(scene, call)
 
 

@@ -75,7 +75,8 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
 def meaning(parse: Parse, *, now: datetime, zone: ZoneInfo, catalogue: Catalogue) -> Meaning:
     """The meaning of what the model found, with normalised values."""
     said: dict[str, list[Entity]] = {}
-    for entity in _sorted_out(parse, catalogue):
+    entities = tuple(_sorted_out(parse, catalogue))
+    for entity in entities:
         said.setdefault(entity.entity, []).append(entity)
     read = partial(value_of, now=now, zone=zone, catalogue=catalogue)
     values = {name: read(chosen(parse.text, each)) for name, each in said.items()}
@@ -88,7 +89,7 @@ def meaning(parse: Parse, *, now: datetime, zone: ZoneInfo, catalogue: Catalogue
         nearest=_nearest(parse),
         slots=values,
         incidents=tuple(dict.fromkeys(incidents)),
-        entities=parse.entities,
+        entities=entities,
     )
 
 
