@@ -13,6 +13,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
+from weakref import WeakValueDictionary
 
 import msgspec
 import psycopg
@@ -67,6 +68,7 @@ class Desk:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ring = asyncio.Event()
         self._over = asyncio.Event()
+        self._turns: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._concierge = concierge_of(world)
 
     async def receive(self, provider: str, given: ChatInput) -> bool:
@@ -179,7 +181,13 @@ class Desk:
         return directory.providers.get(item.provider)
 
     async def _handle(self, item: Item, provider: Provider | None) -> Item:
-        return await self._written(item, provider, await self._made(item, provider))
+        # What one person says in one place is dealt with in its order: the second word may answer the first.
+        async with self._turn_of(item):
+            return await self._written(item, provider, await self._made(item, provider))
+
+    def _turn_of(self, item: Item) -> asyncio.Lock:
+        given = item.given
+        return self._turns.setdefault((item.provider, given.channel, given.user.id), asyncio.Lock())
 
     async def _written(self, item: Item, provider: Provider | None, made: Turn, detail: str = "") -> Item:
         """Write down what was made of an input, once; without an answer where another desk was quicker."""

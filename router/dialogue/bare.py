@@ -19,6 +19,11 @@ from router.dialogue.values import severity
 
 _EDGES: Final = re.compile(r"^[\s,.!?:;…-]+|[\s,.!?:;…-]+$")
 _SPACES: Final = re.compile(r"\s+")
+_TURN: Final = re.compile(
+    r"(?:(?:no|nope|nah|actually|sorry|oops|wait|hm+|rather|i mean|i meant|make (?:it|that)|it'?s"
+    r"|not that(?: one)?)\b[\s,.:;!-]*)+",
+    re.IGNORECASE,
+)
 _MAX_USER_WORDS: Final = 2
 
 
@@ -73,6 +78,27 @@ def value(slot: str, text: str, *, now: datetime, zone: ZoneInfo, catalogue: Cat
         return catalogue.service(said)
     read = _KINDS.get(slot)
     return read(said) if read else None
+
+
+def turned(text: str) -> str | None:
+    """What follows words that turn to something else (`no, sev 1`, `actually INC-56`); None where none do."""
+    found = _TURN.match(text.strip())
+    rest = text.strip()[found.end() :] if found else ""
+    return rest or None
+
+
+def correction(text: str, catalogue: Catalogue) -> dict[str, str]:
+    """The slot that `no, sev 1` or `sorry, INC-56` changes, with its value; empty where it is neither."""
+    rest = turned(text)
+    if rest is None:
+        return {}
+    said = _EDGES.sub("", rest)
+    read = {
+        "incident_id": words.incident_id(said),
+        "severity": severity(said),
+        "service": catalogue.service(said),
+    }
+    return {slot: value for slot, value in read.items() if value}
 
 
 def duration(text: str, now: datetime, zone: ZoneInfo) -> str | None:

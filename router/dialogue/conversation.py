@@ -79,7 +79,7 @@ async def spoken(world: World, asked: Asked, talk: Talk) -> Spoken:
 
 
 async def _spoken(scene: Scene) -> Spoken:
-    for early in (_typed, _undone, _bare_answer):
+    for early in (_typed, _undone, _bare_answer, _corrected):
         if ended := await early(scene):
             return ended
     try:
@@ -123,6 +123,18 @@ async def _bare_answer(scene: Scene) -> Spoken | None:
     )
     found = answering.without_model(asks, scene.text, given)
     return await _answered(scene, asks, found) if found else None
+
+
+async def _corrected(scene: Scene) -> Spoken | None:
+    """`No, sev 1` after something was done: the same with another value."""
+    last = scene.talk.last
+    doing = INTENTS.get(BY_COMMAND.get(last.command, "")) if last else None
+    slots = bare.correction(scene.text, scene.world.roster.live.current)
+    if last is None or doing is None or not slots or scene.talk.pending:
+        return None
+    meant = Meaning(text=scene.text, intent="inform", confidence=1.0, slots=slots)
+    call = _continued(last, doing, meant, scene)
+    return await _complete(scene, call) if call else None
 
 
 async def _answer(scene: Scene, asks: Asks, meant: Meaning) -> Spoken | None:
