@@ -20,12 +20,12 @@ def main(model: str, data: str, out: str = "") -> None:
     os.environ.update(RASA_TELEMETRY_ENABLED="false", TF_CPP_MIN_LOG_LEVEL="3", OPENBLAS_NUM_THREADS="1")
     sys.path.insert(0, str(ROOT))
     began = time.perf_counter()
-    from rasa.core.agent import Agent
+    from rasa.core.agent import Agent  # noqa: PLC0415 - by the clock, and after the environment is set
 
     _hush()
     agent = Agent.load(model)
     loaded = time.perf_counter() - began
-    from nlu_model.evaluation import evaluate, read_examples, report
+    from nlu_model.evaluation import evaluate, read_examples, report  # noqa: PLC0415
 
     examples = read_examples(Path(data))
     parses, seconds = asyncio.run(_parses(agent, [example.text for example in examples]))
@@ -53,7 +53,7 @@ async def _parses(agent: Any, texts: list[str]) -> tuple[list[dict[str, Any]], l
 
 
 def _answer(parse: dict[str, Any]) -> Any:
-    from nlu_model.evaluation import Answer, Span
+    from nlu_model.evaluation import Answer, Span  # noqa: PLC0415
 
     spans = [
         Span(entity["entity"], parse["text"][entity["start"] : entity["end"]], entity["start"], entity["end"])
@@ -63,7 +63,7 @@ def _answer(parse: dict[str, Any]) -> Any:
 
 
 def _hush() -> None:
-    import structlog
+    import structlog  # noqa: PLC0415
 
     logging.disable(logging.INFO)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))

@@ -36,13 +36,21 @@ class NluFake:
         """For IM_NLU_URL."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def teach(self, text: str, intent: str, *, confidence: float = 0.99, **entities: str) -> str:
+    def teach(
+        self,
+        text: str,
+        intent: str,
+        *,
+        confidence: float = 0.99,
+        rival: tuple[str, float] = ("greet", 0.001),
+        **entities: str,
+    ) -> str:
         """What a sentence means; `entities` are words of it by the entity's name. The sentence."""
         found = [
             {"entity": name, "start": text.index(words), "end": text.index(words) + len(words)}
             for name, words in entities.items()
         ]
-        ranked = [{"name": intent, "confidence": confidence}, {"name": "greet", "confidence": 0.001}]
+        ranked = [{"name": intent, "confidence": confidence}, {"name": rival[0], "confidence": rival[1]}]
         self._known[text] = {"intent": ranked[0], "entities": found, "intent_ranking": ranked}
         return text
 

@@ -47,6 +47,14 @@ def test_a_severity_with_a_number_is_recognised(said: str, around: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["severity {}", "severity level {}, please", "set severity to {}.", "Priority: {}"]
+)
+@pytest.mark.parametrize("level", ["1", "two", "4"])
+def test_a_level_is_a_severity_after_the_word_for_it(text: str, level: str) -> None:
+    assert marks_in(text.format(level)) == [(level, "severity")]
+
+
+@pytest.mark.parametrize(
     "said", ["@dana", "<@U024BE7LH>", "<@!48219930112>", "<at>Dana Smith</at>", "@j.meyer", "@k"]
 )
 def test_a_mention_of_a_person_is_recognised_in_each_platforms_form(said: str) -> None:
@@ -57,7 +65,7 @@ def test_a_mention_of_a_person_is_recognised_in_each_platforms_form(said: str) -
     "text",
     [
         "the incident is over", "version 1.2.3", "p99 is 9s", "p50", "include 3 more", "since 10:05", "several",
-        "mail dana@example.com", "@here anyone?", "@channel", "@payments-team look", "increase 5", "15% of all",
+        "mail dana@example.com", "@here anyone?", "@channel", "@payments-team look", "increase 5", "15% off",
         "sev1.5", "p2p traffic", "apple inc.", "severe", "zinc 40", "",
     ],
 )  # fmt: skip
@@ -92,6 +100,14 @@ def test_units_of_any_text_lie_in_order_inside_it(text: str) -> None:
     units = units_of(text)
     assert all(0 <= unit.start < unit.end <= len(text) for unit in units)
     assert all(before.end <= after.start for before, after in pairwise(units))
+
+
+def test_a_picture_is_read_by_its_name_and_its_shade_is_left_out() -> None:
+    assert [unit.reading for unit in units_of("👍🏽 ok ✅")] == [
+        "thumbs up sign",
+        "ok",
+        "white heavy check mark",
+    ]
 
 
 def test_tags_and_spans_are_two_views_of_the_same() -> None:
@@ -136,6 +152,8 @@ def test_an_inner_tag_follows_only_its_own_kind(before: str, tag: str, may: bool
         ("give it to <@U02>", "user", "<@U02>", "<@U02>"),
         ("status of #INC-9", "incident_id", "#INC-9", "#INC-9"),
         ("sla this quarter please", "period", "this quarter please", "this quarter"),
+        ("mute it until 1pm, I am out", "duration", "until 1pm, I am out", "until 1pm"),
+        ("mute it until Monday, 9:00", "duration", "until Monday, 9:00", "until Monday, 9:00"),
         ("note on it: ...", "note", ": ...", None),
     ],
 )
