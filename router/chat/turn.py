@@ -23,6 +23,7 @@ from router.chat.undoing import LIVES_SECONDS
 from router.chat.usage import Misused
 from router.dialogue import conversation
 from router.dialogue.conversation import LEFT
+from router.dialogue.scene import MEANT, resolved
 from router.dialogue.talk import Spoken, Talk, after
 from router.people.people import Identity, Speaker
 from router.problems import Problem
@@ -122,7 +123,7 @@ async def _call(world: World, asked: Asked) -> Call | None:
     if given.action == questions.CHOOSE:
         chosen = f"<{value}>" if value.startswith("@") else value
         call = await questions.answered(world, asked, number, chosen)
-        return conversation.resolved(call) if call and call.command == conversation.MEANT else call
+        return resolved(call) if call and call.command == MEANT else call
     if given.action == questions.CONFIRM:
         return await questions.answered(world, asked, number, "yes")
     if given.action == questions.CANCEL:

@@ -206,3 +206,25 @@ def test_while_the_model_is_away_typed_commands_work(im_with: Callable[..., Im])
         assert "You acknowledged INC-2024-001" in chat.mention("ack INC-2024-001").text
         assert "cannot read sentences" in chat.mention("close that one").text
         assert states(im)[0] == "acknowledged"
+
+
+def test_and_goes_on_with_the_values_only_and_with_no_other_act(
+    sandbox: Room, im: Im, model: NluFake
+) -> None:
+    im.post(event(), event(incident="INC-2024-002", minute=1, title="Basket is empty"))
+    sandbox.mention(model.teach("ack INC-2024-001", "acknowledge_incident", incident_id="INC-2024-001"))
+    other = model.teach("and close INC-2024-002", "close_incident", incident_id="INC-2024-002")
+    assert "resolve it first" in sandbox.mention(other).text
+    same = model.teach("and INC-2024-002 too", "incident_status", incident_id="INC-2024-002")
+    sandbox.mention("ack INC-2024-001")
+    assert states(im, "INC-2024-002")[0] == "open"
+    sandbox.mention(same)
+    assert (states(im)[0], states(im, "INC-2024-002")[0]) == ("acknowledged", "acknowledged")
+
+
+def test_a_question_that_is_over_holds_nobody_up(sandbox: Room, im: Im, model: NluFake) -> None:
+    im.post(event())
+    sandbox.mention(model.teach("note on INC-2024-001", "update_incident", incident_id="INC-2024-001"))
+    im.database.execute("UPDATE questions SET expires_at = now() - interval '1 second'")
+    assert "too long ago" in sandbox.mention("waiting for the vendor").text
+    assert "nothing I can do" in sandbox.mention("waiting for the vendor").text
