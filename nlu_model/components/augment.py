@@ -15,9 +15,9 @@ SWAPPED = {
     "user": 0.5,
     "period": 0.25,
     "duration": 0.25,
-    "title": 0.2,
-    "note": 0.2,
-    "description": 0.2,
+    "title": 0.3,
+    "note": 0.4,
+    "description": 0.3,
 }
 TALK = frozenset({"affirm", "deny", "cancel", "greet", "thank", "inform", "help", "out_of_scope"})
 
@@ -46,7 +46,7 @@ def varier(sentences: Sequence[Sentence]) -> Callable[[Sentence, random.Random],
 
 
 def replaced(sentence: Sentence, start: int, end: int, words: str) -> Sentence:
-    """The sentence with other words at start..end; spans keep their words, or stretch with what is in them."""
+    """The sentence with other words at start..end; spans keep their words, or stretch with theirs."""
     grown = len(words) - (end - start)
     spans = tuple(
         Span(

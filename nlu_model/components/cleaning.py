@@ -19,6 +19,8 @@ LEADS = {
 }
 WHOLE = frozenset({"user", "incident_id"})  # `<@U02>` and `#INC-9` keep their signs
 MANNERS = re.compile(r"[\s,]+(?:please|pls|plz|thanks|thank you|thx|asap)$", re.IGNORECASE)
+# Where the sentence goes on: "until 1pm, people are at lunch" ends at the comma, "until Monday, 9:00" not.
+GOES_ON = re.compile(r"(?:[;!?]|,(?!\s+(?:\d|at\b|and\b))|\.(?=\s))(?=\s)")
 CLOSE = 4  # code points between two halves of one free text
 
 
@@ -53,6 +55,8 @@ def _trimmed(text: str, span: Span) -> Span:
         start += 1
     while start < end and text[end - 1] in BACK and not _closes(text, start, end):
         end -= 1
+    if span.entity not in FREE_TEXT and (rest := GOES_ON.search(text, start, end)):
+        end = rest.start()
     if span.entity not in FREE_TEXT and (manners := MANNERS.search(text[start:end])):
         end = start + manners.start()
     return span._replace(start=start, end=end)

@@ -24,7 +24,13 @@ def best_spans(
     """
     if not units:
         return []
-    allowed = np.array([[_possible(unit, tag, entities) for tag in tags] for unit in units])
+    before = ["", *(unit.kind for unit in units[:-1])]
+    allowed = np.array(
+        [
+            [_possible(unit, kind, tag, entities) for tag in tags]
+            for unit, kind in zip(units, before, strict=True)
+        ]
+    )
     scores = np.where(allowed, logits - logits.max(axis=1, keepdims=True), BARRED)
     path = _best_path(scores, steps + _barred(tags), _starts(tags))
     likely = softmax(logits)
@@ -40,12 +46,15 @@ def entities_of(pairs: Mapping[str, Mapping[str, int]], examples: Mapping[str, i
     }
 
 
-def _possible(unit: Unit, tag: str, entities: Collection[str]) -> bool:
+def _possible(unit: Unit, before: str, tag: str, entities: Collection[str]) -> bool:
+    """Whether a unit can have a tag; `before` is the kind of the one before it, "" if that is no mark."""
     entity = tag[2:]
     if tag == OUTSIDE:
         return unit.kind not in entities
     if entity not in entities or (entity == "severity" and not _may_be_severity(unit)):
         return False
+    if tag == "I-" + before or (entity == "incident_id" and unit.kind != entity):
+        return False  # a mark is whole as it is, and nothing but a mark is an incident's id
     if unit.kind in ("", "link"):
         return True
     return entity in FREE_TEXT or tag == "B-" + unit.kind

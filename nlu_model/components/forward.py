@@ -23,7 +23,7 @@ class Scores(NamedTuple):
     """What the model makes of a sentence: logits of the intents, its vector, logits of each unit's tags."""
 
     intents: np.ndarray  # (intents,)
-    vector: np.ndarray  # (WIDTH,)
+    vector: np.ndarray  # (WIDTH,): the mean of its pieces
     tags: np.ndarray  # (units, tags)
 
 

@@ -23,13 +23,14 @@ from nlu_model.components.decoding import best_spans, entities_of
 from nlu_model.components.forward import Arrays, prepared, score
 from nlu_model.components.progress import tell
 from nlu_model.components.reading import Reader
-from nlu_model.components.scope import Scope
+from nlu_model.components.scope import OUT_OF_SCOPE, Scope
 from nlu_model.components.sentences import Sentence
 from nlu_model.components.units import Span
 
 if TYPE_CHECKING:
     from nlu_model.components.teaching import Taught
 
+NOTHING_SAID = [(OUT_OF_SCOPE, 1.0)]  # blanks only: the model has never seen that and would guess
 LEARNING = 0.95  # the share of a training's time that is learning; the rest is packing
 
 
@@ -108,7 +109,7 @@ class JointUnderstanding(IntentClassifier, EntityExtractorMixin, GraphComponent)
         with np.load(folder / "weights.npz") as file:
             arrays = {name: file[name].astype(np.float32) for name in file.files}
         self._intents, self._tags, self._entities = facts["intents"], facts["tags"], facts["entities"]
-        self._scope = Scope.of(arrays, facts["intents"], self._config["scope"])
+        self._scope = Scope(facts["intents"], **self._config["scope"])
         self._weights: Arrays = prepared(arrays)
         self._reader = Reader(folder / "tokenizer.json")
 
@@ -116,7 +117,7 @@ class JointUnderstanding(IntentClassifier, EntityExtractorMixin, GraphComponent)
         text = message.get(TEXT) or ""
         reading = self._reader.read(text)
         scores = score(self._weights, reading)
-        ranking = self._scope.ranking(scores.intents, scores.vector)
+        ranking = self._scope.ranking(scores.intents) if reading.units else NOTHING_SAID
         intent = ranking[0][0]
         spans = best_spans(
             reading.units,

@@ -1,6 +1,6 @@
-"""Whether a sentence is asked of us at all: the intents' ranking, with `out_of_scope` moved to its place."""
+"""Whether a sentence is asked of us at all: the ranking of the intents, `out_of_scope` among them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,19 +10,18 @@ OUT_OF_SCOPE = "out_of_scope"
 
 
 class Scope:
-    """Ranks intents by logits; `out_of_scope` gets `lift` more than it scored."""
+    """Ranks intents by their logits, `out_of_scope` lifted by a fixed amount.
+
+    The lift trades rejecting what is asked against answering what is not. It is chosen by leaving out a voice
+    of the training data; docs/nlu-model.md has the figures, and those of distances and energies, which did no
+    better than the class that is learned.
+    """
 
     def __init__(self, intents: Sequence[str], lift: float = 0.0) -> None:
         self._intents = tuple(intents)
-        self._lift = np.array([lift if intent == OUT_OF_SCOPE else 0.0 for intent in intents])
+        self._lift = np.array([lift * (intent == OUT_OF_SCOPE) for intent in intents], np.float32)
 
-    @classmethod
-    def of(
-        cls, arrays: Mapping[str, np.ndarray], intents: Sequence[str], config: Mapping[str, float]
-    ) -> "Scope":
-        return cls(intents, **config)
-
-    def ranking(self, logits: np.ndarray, vector: np.ndarray) -> list[tuple[str, float]]:
+    def ranking(self, logits: np.ndarray) -> list[tuple[str, float]]:
+        """All intents with their confidence (0..1), surest first; `logits` are (intents,)."""
         likely = softmax(logits + self._lift)
-        order = np.argsort(-likely)
-        return [(self._intents[n], float(likely[n])) for n in order]
+        return [(self._intents[n], float(likely[n])) for n in np.argsort(-likely, kind="stable")]

@@ -10,9 +10,8 @@ from nlu_model.components.augment import varier
 from nlu_model.components.encoder import package_folder, read_weights
 from nlu_model.components.learning import Learned, Settings, learn
 from nlu_model.components.reading import Reader
+from nlu_model.components.scope import OUT_OF_SCOPE
 from nlu_model.components.sentences import Sentence
-
-OUT_OF_SCOPE = "out_of_scope"
 
 
 class Taught(NamedTuple):

@@ -1,6 +1,7 @@
 """A text as the units the encoder reads and the tagger tags, and entity spans as tags of those units."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ from nlu_model.components.patterns import Mark, find_marks
 
 OUTSIDE = "O"
 FREE_TEXT = frozenset({"title", "note", "description"})  # as said; takes what is inside
-# `data-pipeline`, `feature_flags`, `j.meyer` and `10:05` are one unit; `checkout/api` and `sev1:login` are three.
+# `data-pipeline`, `feature_flags`, `j.meyer`, `10:05` are one unit; `checkout/api` and `sev1:login` three.
 WORD = re.compile(r"[^\W_]+(?:(?:[-_.\u2010\u2011]|(?<=\d):(?=\d))[^\W_]+)*|[^\w\s]|_")
 
 # What the encoder reads instead of a mark: shapes it has no words for become words that it knows.
@@ -42,7 +43,8 @@ def units_of(text: str) -> list[Unit]:
     units: list[Unit] = []
     at = 0
     for mark in [*find_marks(text), Mark(len(text), len(text), "")]:
-        units += [_word(text, at + m.start(), at + m.end()) for m in WORD.finditer(text[at : mark.start])]
+        words = WORD.finditer(text[at : mark.start])
+        units += [_word(text, at + m.start(), at + m.end()) for m in words if not _mere_shade(m.group())]
         if mark.end > mark.start:
             units.append(_marked(text, mark))
         at = mark.end
@@ -90,7 +92,18 @@ def may_follow(before: str, tag: str) -> bool:
 
 def _word(text: str, start: int, end: int) -> Unit:
     word = text[start:end]
-    return Unit(start, end, word, "", _shape(word), _glued(text, start))
+    return Unit(start, end, _in_words(word), "", _shape(word), _glued(text, start))
+
+
+def _in_words(word: str) -> str:
+    """A picture by its name, as the encoder has no sign for most: 👍 is "thumbs up sign"."""
+    picture = len(word) == 1 and unicodedata.category(word) == "So"
+    return unicodedata.name(word, word).lower() if picture else word
+
+
+def _mere_shade(word: str) -> bool:
+    """Whether it is no sign of its own but changes the one before: a skin tone, a joiner, a variation."""
+    return len(word) == 1 and unicodedata.category(word) in {"Sk", "Mn", "Me", "Cf"} and ord(word) > 127
 
 
 def _marked(text: str, mark: Mark) -> Unit:

@@ -64,9 +64,9 @@ def test_a_mention_of_a_person_is_recognised_in_each_platforms_form(said: str) -
 @pytest.mark.parametrize(
     "text",
     [
-        "the incident is over", "version 1.2.3", "p99 is 9s", "p50", "include 3 more", "since 10:05", "several",
-        "mail dana@example.com", "@here anyone?", "@channel", "@payments-team look", "increase 5", "15% off",
-        "sev1.5", "p2p traffic", "apple inc.", "severe", "zinc 40", "",
+        "the incident is over", "version 1.2.3", "p99 is 9s", "p50", "include 3 more", "since 10:05",
+        "mail dana@example.com", "@here anyone?", "@channel", "@payments-team look", "increase 5",
+        "several", "sev1.5", "p2p traffic", "apple inc.", "severe", "zinc 40", "15% off", "",
     ],
 )  # fmt: skip
 def test_what_only_looks_alike_is_no_mark(text: str) -> None:
