@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from nlu_model.client import Away
 from nlu_model.measuring import card_at
 from nlu_model.models import Model, Scores, Shelf, worse
 from nlu_model.programs import NluError, Pulse
@@ -20,7 +21,7 @@ def take_over(shelf: Shelf, model: Model, env: Path, *, pulse: Pulse) -> tuple[s
 
     The first model needs no measure; from then on the two are measured, each once. One in force that does
     not load any more is replaced. `pulse` is called several times a second. Raises NluError where the new
-    one does not load.
+    one does not load or answer.
     """
     before = shelf.in_force()
     if before is None or before.current == model.name:
@@ -47,6 +48,9 @@ def _scores(shelf: Shelf, name: str, env: Path, pulse: Pulse) -> Scores:
         while not measuring.done():
             pulse()
             time.sleep(_PULSE_SECONDS)
-        scores = measuring.result()
+        try:
+            scores = measuring.result()
+        except Away as away:
+            raise NluError(f"the model {name} could not be measured: {away}") from None
     shelf.note_scores(name, scores)
     return scores

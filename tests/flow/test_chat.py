@@ -160,7 +160,8 @@ def test_the_timeline_and_the_audit_say_who_did_what_where(chat: Room, im: Im) -
     assert row["event_type"] == "chatops.acknowledge"
     assert row["actor"].startswith("chatops:")
     assert row["source"] == f"{chat.place.name}:{chat.provider}"
-    assert row["data"]["command"] == "/im ack INC-2024-001 on it"
+    # Discord gives options instead of words once it has the commands; what holds blanks is quoted then.
+    assert row["data"]["command"].replace('"', "") == "/im ack INC-2024-001 on it"
     assert row["data"]["response"] == "Incident acknowledged"
     assert row["data"]["channel"] == chat.place.channel("major")
     audit = [row for row in im.get("/api/v1/audit") if row["action"] == "chat.ack"]
