@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -52,8 +53,10 @@ class Served(msgspec.Struct):
 async def served(script: Script) -> AsyncIterator[Served]:
     """A server that answers each request as the script says, and closes the connection as ours does."""
     seen = Served("", [], [])
+    writers: list[asyncio.StreamWriter] = []
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = int(head.lower().partition("content-length:")[2].split()[0])
@@ -71,6 +74,10 @@ async def served(script: Script) -> AsyncIterator[Served]:
     seen.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         yield seen
+    for writer in writers:  # or the loop ends before they are closed, and a later test is blamed
+        writer.close()
+        with contextlib.suppress(OSError, TimeoutError):
+            await asyncio.wait_for(writer.wait_closed(), 1)
 
 
 async def resolve(_: dict[str, Any]) -> tuple[int, bytes]:
