@@ -53,6 +53,11 @@ def without_model(asks: Asks, text: str, given: str | None) -> Answering | None:
     return Answering(kind="given", arguments={asks.slot: found}) if found else None
 
 
+def away(asks: Asks, text: str) -> Answering | None:
+    """What a sentence comes to that nothing can read now: words of one's own, where those were asked for."""
+    return Answering(kind="given", arguments={asks.slot: text}) if asks.slot in _FREE else None
+
+
 def by_model(asks: Asks, meant: Meaning) -> Answering:
     """What an answer comes to that the model has read."""
     if meant.intent == "cancel":
@@ -68,7 +73,7 @@ def by_model(asks: Asks, meant: Meaning) -> Answering:
 
 
 def _short(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
-    if asks.slot in _FREE and meant.intent == "inform" and (asks.slot in slots or meant.wordy):
+    if asks.slot in _FREE and meant.intent == "inform" and (meant.wordy or _marks_words(meant)):
         return _written(asks, meant, slots)
     news = {name: value for name, value in slots.items() if asks.call.arguments.get(name) != value}
     if news:
@@ -78,6 +83,10 @@ def _short(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
     if meant.intent == "affirm":
         return YES if asks.slot == CONFIRMATION else AGAIN
     return AGAIN
+
+
+def _marks_words(meant: Meaning) -> bool:
+    return any(each.entity in _FREE for each in meant.entities)
 
 
 def _free(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:

@@ -150,6 +150,9 @@ async def _without_model(scene: Scene, away: Away) -> Spoken:
     call = strict.without_model(scene.world, scene.text, scene.asked.call.said)
     if call is not None:
         return await do(scene, call)
+    asks = scene.talk.pending
+    if asks is not None and (found := answering.away(asks, scene.text)):
+        return await _answered(scene, asks, found)
     text = f"{sentence(str(away))} Commands work: `/im help` lists them, and I understand “ack INC-2024-001”."
     return scene.spoken(
         Answer(message=said("I cannot read sentences at the moment.", text), outcome="refused")

@@ -37,7 +37,9 @@ async def which_of_two(scene: Scene, meant: Meaning) -> Spoken:
 
 def not_ours(meant: Meaning) -> Answer:
     """What it can do that is nearest to what was said."""
-    offers = [INTENTS[each].offer for each in meant.nearest[:2]] or [INTENTS["list_incidents"].offer]
+    offers = [INTENTS[each].offer for each in meant.nearest if each != "help"][:2] or [
+        INTENTS["list_incidents"].offer
+    ]
     shown = " or ".join(f"“{offer}”" for offer in offers)
     head = (
         "That is nothing I can do."
