@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -106,9 +107,13 @@ def pythons(environ: Mapping[str, str] = os.environ) -> Iterator[Path]:
     on_path = shutil.which(f"python{_VERSION}", path=environ.get("PATH"))
     if on_path:
         yield Path(on_path)
-    homes = [environ.get("PYENV_ROOT"), str(Path(environ.get("HOME", "/")) / ".pyenv")]
-    for home in dict.fromkeys(filter(None, homes)):
-        versions = (Path(home) / "versions").glob(f"{_VERSION}.*")
+    home = environ.get("HOME", "/")
+    folders = [Path(root) / "versions" for root in (environ.get("PYENV_ROOT"), f"{home}/.pyenv") if root]
+    # Under another HOME pyenv is where its shim is, or where the Python that runs this is from.
+    folders += [Path(on_path).parent.parent / "versions"] if on_path else []
+    folders.append(Path(sys.base_prefix).parent)
+    for folder in dict.fromkeys(folders):
+        versions = folder.glob(f"{_VERSION}.*")
         yield from (one / "bin" / "python" for one in sorted(versions, key=_numbers, reverse=True))
 
 

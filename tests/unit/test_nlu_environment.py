@@ -37,6 +37,12 @@ elif sys.argv[1] == "python":
 """
 
 
+@pytest.fixture(autouse=True)
+def python_from_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python of these tests is not found beside the one that runs them."""
+    monkeypatch.setattr(sys, "base_prefix", str(tmp_path / "nowhere" / "3.11.7"))
+
+
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is PATH, with a uv and a python3.10 in it."""
@@ -147,6 +153,24 @@ def test_a_shim_that_does_not_run_is_passed_over_for_pyenvs_own_pythons(tools: P
     found = list(pythons())
     assert [path.parents[1].name for path in found[1:]] == ["3.10.13", "3.10.9"]
     assert [runs(path) for path in found] == [False, True, True]
+
+
+@pytest.mark.parametrize("where", ["shim", "sibling"])
+def test_under_another_home_pyenvs_pythons_are_found_all_the_same(
+    where: str, tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    python = elsewhere / "versions" / "3.10.13" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    program(python, "#!/bin/sh\necho 3 10\n")
+    if where == "shim":
+        (elsewhere / "shims").mkdir()
+        program(elsewhere / "shims" / "python3.10", "#!/bin/sh\nexit 127\n")
+        monkeypatch.setenv("PATH", str(elsewhere / "shims"))
+    else:
+        (tools / "python3.10").unlink()
+        monkeypatch.setattr(sys, "base_prefix", str(elsewhere / "versions" / "3.11.7"))
+    assert python in list(pythons())
 
 
 def test_another_python_is_not_taken_for_3_10(tmp_path: Path) -> None:
