@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from nlu_model.parse import Entity
 from router.chat.asked import Asks
 from router.chat.questions import CONFIRMATION
 from router.chat.usage import INCIDENT
@@ -100,11 +101,30 @@ def _written(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
     """The whole sentence as a title or a note, or what the model marks as one where it says more than that:
     a severity, a service, words that lead to it."""
     marked = next((each for each in meant.entities if each.entity == asks.slot), None)
-    others = any(each.entity not in _FREE for each in meant.entities)
-    led = marked is not None and _LEAD.fullmatch(meant.text[: marked.start]) is not None
-    if marked is not None and asks.slot in slots and (led or (others and asks.slot == "title")):
-        return Answering(kind="given", arguments=slots)
+    if marked is not None and asks.slot in slots:
+        led = _LEAD.fullmatch(meant.text[: marked.start]) is not None
+        if asks.slot == "title":
+            slots = _titled(asks, meant, marked, slots)
+        if led or (asks.slot == "title" and slots.keys() - {*_FREE}):
+            return Answering(kind="given", arguments=slots)
     return Answering(kind="given", arguments={asks.slot: meant.text.strip()})
+
+
+def _titled(asks: Asks, meant: Meaning, title: Entity, slots: dict[str, str]) -> dict[str, str]:
+    """The slots of a title that is answered. A service belongs to it where it runs on from one (`card
+    terminals are offline`), and says nothing new where the call has one."""
+    runs_on = [
+        each
+        for each in meant.entities
+        if each.entity == "service"
+        and each.end <= title.start
+        and not meant.text[each.end : title.start].strip()
+    ]
+    if runs_on:
+        slots = slots | {"title": meant.text[runs_on[0].start : title.end]}
+    if runs_on or "service" in asks.call.arguments:
+        slots = {name: value for name, value in slots.items() if name != "service"}
+    return slots
 
 
 def _switches(asks: Asks, meant: Meaning) -> bool:

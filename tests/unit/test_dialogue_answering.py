@@ -116,3 +116,38 @@ def test_entities_are_not_needed_where_the_slot_is_free_text() -> None:
         entities=(Entity("note", "restarted it", 0, 12),),
     )
     assert by_model(asks("note", "update"), said) == given(note="restarted it")
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        (asks("title", "declare", service="payments"), given(title="card terminals are offline")),
+        (asks("title", "declare"), given(title="card terminals are offline")),
+    ],
+)
+def test_a_title_runs_on_from_the_service_before_it(question: Asks, expected: Answering) -> None:
+    said = Meaning(
+        text="card terminals are offline",
+        intent="inform",
+        confidence=0.9,
+        slots={"service": "card", "title": "terminals are offline"},
+        entities=(Entity("service", "card", 0, 4), Entity("title", "terminals are offline", 5, 26)),
+    )
+    assert by_model(question, said) == expected
+
+
+def test_an_answer_with_a_title_does_not_change_the_service_in_passing() -> None:
+    said = Meaning(
+        text="sev1, latency on search",
+        intent="inform",
+        confidence=0.9,
+        slots={"severity": "SEV-1", "service": "search", "title": "latency"},
+        entities=(
+            Entity("severity", "sev1", 0, 4),
+            Entity("title", "latency", 6, 13),
+            Entity("service", "search", 17, 23),
+        ),
+    )
+    assert by_model(asks("title", "declare", service="payments"), said) == given(
+        title="latency", severity="SEV-1"
+    )
