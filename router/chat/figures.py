@@ -27,7 +27,8 @@ async def metrics(world: World, asked: Asked, _: Incident | None) -> Answer:
         wanted = msgspec.structs.replace(wanted, period=days)
     row = await world.parts.store.row("answers.figures", wanted.parameters())
     assert row is not None
-    return done(head(wanted, row["declared"]), text="\n".join(lines(row)))
+    told = [wanted.unknown] if wanted.unknown else lines(row)
+    return done(head(wanted, row["declared"]), text="\n".join(told))
 
 
 def head(wanted: Selection, declared: int) -> str:

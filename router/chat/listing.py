@@ -28,14 +28,14 @@ async def list_incidents(world: World, asked: Asked, _: Incident | None) -> Answ
     number = _number(tally, wanted)
     lines = [line(row, wanted.period) for row in rows]
     more = [f"… and {number - len(rows)} more"] if number > len(rows) else []
-    answer = done(list_head(wanted, tally), text="\n".join(lines + more))
+    answer = done(list_head(wanted, tally), text="\n".join((*lines, *more, *filter(None, [wanted.unknown]))))
     return msgspec.structs.replace(answer, listed=tuple(row["id"] for row in rows))
 
 
 async def count(world: World, asked: Asked, _: Incident | None) -> Answer:
     """How many there are, and in which states."""
     wanted = await selection(world, asked)
-    return done(count_head(wanted, await _tally(world, wanted)))
+    return done(count_head(wanted, await _tally(world, wanted)), text=wanted.unknown)
 
 
 async def _rows(world: World, wanted: Selection) -> list[dict[str, Any]]:

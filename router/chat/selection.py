@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from router.chat import services
-from router.chat.asked import Asked, World
+from router.chat.asked import Asked, World, sentence
 from router.chat.lifecycle import person
 from router.chat.periods import Period, period_of
 from router.chat.usage import Misused
@@ -28,6 +28,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     severity: str | None = None
     service: str | None = None
     """As it is shown."""
+    unknown: str = ""
+    """What to say where nobody knows the service: it may be a slip, or one that never broke."""
     called: tuple[str, ...] = ()
     """The names that its incidents may hold, written as the statements compare them."""
     statuses: tuple[str, ...] = ()
@@ -63,11 +65,12 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 async def selection(world: World, asked: Asked) -> Selection:
     """What a call asks for. Misused says what cannot be read, and what there is instead."""
-    service, called = await _service(world, _argument(asked, "service"))
+    service, called, unknown = await _service(world, _argument(asked, "service"))
     return Selection(
         severity=_severity(_argument(asked, "severity")),
         service=service,
         called=called,
+        unknown=unknown,
         statuses=_statuses(asked.argument("status")),
         user=await _user(world, asked, _argument(asked, "user")),
         period=period_of(world, asked),
@@ -99,19 +102,20 @@ def _statuses(text: str | None) -> tuple[str, ...]:
     return statuses
 
 
-async def _service(world: World, text: str | None) -> tuple[str | None, tuple[str, ...]]:
-    """A service as it is shown, and the names that incidents give it; some are not in the catalogue."""
+async def _service(world: World, text: str | None) -> tuple[str | None, tuple[str, ...], str]:
+    """A service as it is shown, the names that incidents give it (some are not in the catalogue), and what to
+    say where nobody knows it."""
     if text is None:
-        return None, ()
+        return None, (), ""
     catalogue = world.roster.live.current
     name = catalogue.service(text)
     if name is not None:
         names = (name, *catalogue.services[name].aliases)
-        return name, tuple(dict.fromkeys(written(each) for each in names))
+        return name, tuple(dict.fromkeys(written(each) for each in names)), ""
     row = await world.parts.store.row("answers.service", {"service": written(text)})
     if row is None:
-        raise services.unknown(catalogue, text)
-    return row["service"], (written(text),)
+        return text[:_LONGEST], (written(text),), sentence(str(services.unknown(catalogue, text)))
+    return row["service"], (written(text),), ""
 
 
 def written(service: str) -> str:

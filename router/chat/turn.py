@@ -25,6 +25,7 @@ from router.dialogue import conversation
 from router.dialogue.conversation import LEFT
 from router.dialogue.scene import MEANT, resolved
 from router.dialogue.talk import Spoken, Talk, after
+from router.dialogue.twofold import first_of
 from router.people.people import Identity, Speaker
 from router.problems import Problem
 from router.targets import Provider
@@ -45,6 +46,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     parse: Parse | None = None
     """Of a mention that the model read."""
     cancelled: bool = False
+    before: Turn | None = None
+    """What was done first, where a sentence asked for two things."""
 
     @property
     def command(self) -> str:
@@ -60,6 +63,11 @@ async def turn(world: World, item: Item, provider: Provider) -> Turn:
         spoken = await conversation.spoken(world, asked, talk)
     else:
         spoken = await _done(world, asked)
+    first = spoken.before
+    before = None
+    if first is not None:
+        did = msgspec.structs.replace(asked, call=first.call, id=first_of(asked.id))
+        before = Turn(answer=first.answer, asked=did)
     asked = msgspec.structs.replace(asked, call=spoken.call)
     until = asked.at + timedelta(seconds=LIVES_SECONDS)
     return Turn(
@@ -68,6 +76,7 @@ async def turn(world: World, item: Item, provider: Provider) -> Turn:
         talk=after(talk, spoken, until),
         parse=spoken.parse,
         cancelled=spoken.cancelled,
+        before=before,
     )
 
 

@@ -203,22 +203,9 @@ class Desk:
                 detail=detail or None,
             )
             if first:
-                entry = audit_entry(made, item)
-                await audit.record(
-                    connection,
-                    entry["actor"],
-                    entry["action"],
-                    entry["subject"],
-                    outcome=entry["outcome"],
-                    data=entry["data"],
-                )
+                for each in (made.before, made) if made.before else (made,):
+                    lanes |= await self._told_others(connection, item, each)
                 await self._keep(connection, item, made)
-                # A rehearsal is nobody's doing, and has nobody to answer.
-                if made.asked is not None and item.given.reply and item.given.kind in telling.TYPES:
-                    directory = self._world.parts.directory
-                    lanes = await telling.tell(
-                        connection, made, made.asked, self._world.live.current, directory.providers
-                    )
         if not first:
             raise _TakenOver
         if made.talk is not None and provider is not None:
@@ -229,6 +216,23 @@ class Desk:
             metrics.COMMANDS.labels(provider.platform, self._label(made), answer.outcome).inc()
         return msgspec.structs.replace(item, handled=True, answer=answer.message)
 
+    async def _told_others(self, connection: Connection, item: Item, made: Turn) -> frozenset[str]:
+        """Write the audit's row of an attempt, and tell the rules of it; the lanes that have work now."""
+        entry = audit_entry(made, item)
+        await audit.record(
+            connection,
+            entry["actor"],
+            entry["action"],
+            entry["subject"],
+            outcome=entry["outcome"],
+            data=entry["data"],
+        )
+        # A rehearsal is nobody's doing, and has nobody to answer.
+        if made.asked is None or not item.given.reply or item.given.kind not in telling.TYPES:
+            return frozenset()
+        providers = self._world.parts.directory.providers
+        return await telling.tell(connection, made, made.asked, self._world.live.current, providers)
+
     async def _keep(self, connection: Connection, item: Item, made: Turn) -> None:
         """Keep what was said in a sentence, for people to judge how it was understood."""
         if (
@@ -238,6 +242,9 @@ class Desk:
         ):
             return
         outcome = heard.outcome_of(made.answer, made.asked, cancelled=made.cancelled)
+        if made.before is not None and made.before.asked is not None:
+            first = heard.outcome_of(made.before.answer, made.before.asked)
+            outcome = msgspec.structs.replace(outcome, does=first.does + outcome.does)
         await heard.keep(connection, made.asked, made.parse, outcome, item.received_at)
 
     def _label(self, made: Turn) -> str:

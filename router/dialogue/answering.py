@@ -17,6 +17,8 @@ from router.dialogue.meaning import SURE, Meaning, arguments
 
 _FREE: Final = ("title", "note", "text", "description", "reason")
 """Slots whose values are words of one's own: any sentence can be one."""
+_MAX_NAME_WORDS: Final = 3
+"""Of a service's name."""
 
 
 _LEAD: Final = re.compile(
@@ -76,6 +78,7 @@ def by_model(asks: Asks, meant: Meaning) -> Answering:
 def _short(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
     if asks.slot in _FREE and meant.intent == "inform" and (meant.wordy or _marks_words(meant)):
         return _written(asks, meant, slots)
+    slots = _named_whole(asks, meant, slots)
     news = {name: value for name, value in slots.items() if asks.call.arguments.get(name) != value}
     if news:
         return Answering(kind="given", arguments=news)
@@ -84,6 +87,18 @@ def _short(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
     if meant.intent == "affirm":
         return YES if asks.slot == CONFIRMATION else AGAIN
     return AGAIN
+
+
+def _named_whole(asks: Asks, meant: Meaning, slots: dict[str, str]) -> dict[str, str]:
+    """The slots, with a service by all of its words where the model marks some of a bare answer (`card
+    issuing`); one of the catalogue is known by any."""
+    said = bare.trimmed(meant.text)
+    marked = next((each for each in meant.entities if each.entity == "service"), None)
+    if asks.slot != "service" or marked is None or len(meant.entities) > 1:
+        return slots
+    unknown = slots.get("service") == marked.text and marked.text in said
+    whole = len(said.split()) <= _MAX_NAME_WORDS and len(bare.clauses(said)) == 1
+    return slots | {"service": said} if unknown and whole else slots
 
 
 def _marks_words(meant: Meaning) -> bool:

@@ -13,7 +13,7 @@ from router.chat import words
 from router.chat.usage import INCIDENT
 from router.dialogue.names import user
 from router.dialogue.phrases import CANCEL, NO, UNDO, YES
-from router.dialogue.referring import reference
+from router.dialogue.referring import content, reference
 from router.dialogue.times import duration as length
 from router.dialogue.values import severity
 
@@ -24,6 +24,42 @@ _TURN: Final = re.compile(
     r"|not that(?: one)?)\b[\s,.:;!-]*)+",
     re.IGNORECASE,
 )
+_BETWEEN: Final = re.compile(r"\s*(?:[,;.!?:…]+(?=\s|$)|\s[-–—]+(?=\s))\s*")
+_BEFORE: Final = re.compile(
+    r"(?:(?:oh|ah|eh|aw|nah|ok|okay|hm+|uh|um|erm?|well|so|right|sorry|oops|omg|lol|yes|yeah|yep|sure|please"
+    r"|probably|just|fine|then|let'?s say|i(?:'?d| would)? (?:say|think|guess|believe|mean|meant)"
+    r"|that(?:'?s| is)|it(?:'?s| is)|call it|make (?:it|that)|the)\b[^\w@<#]*)+",
+    re.IGNORECASE,
+)
+_AFTER: Final = re.compile(
+    r"(?:[^\w>]+(?:then|please|pls|plz|thanks|thx|ty|i (?:think|guess|believe|mean|suppose|reckon)"
+    r"|probably|i'?d say|for now|though|if you (?:like|can)|mate|ok|okay))*[^\w>]*$",
+    re.IGNORECASE,
+)
+_TAKES_BACK: Final = re.compile(
+    r"(?:no|nope|not|wait|actually|sorry|rather|or|but|er+m?|hm+|make (?:it|that)|i mean|i meant|hang on"
+    r"|hold on|scratch that|and)\b",
+    re.IGNORECASE,
+)
+"""How a part begins that changes what was said before it, or asks for something else."""
+_EXCUSES: Final = re.compile(
+    r"\b(?:oops|whoops|sorry|my bad|my mistake|please|pls|plz|no|wait|hm+|oh|ah|ugh|argh|damn|shit|crap|shoot"
+    r"|can you|could you|would you|you|quick|quickly|now|again|ok|okay|actually|wrong (?:one|incident|person)"
+    r"|that was (?:wrong|a mistake|an accident)|didn'?t mean (?:that|to|it)|i)\b"
+)
+_UNDOES: Final = re.compile(
+    r"(?:undo|revert|reverse|take back)"
+    r"(?: (?:that|this|it|the|my|last|previous|one|thing|change|step|action|command|assignment|escalation"
+    r"|severity|ack(?:nowledge(?:ment)?)?|what|just|did))*"
+)
+_VALUE: Final = re.compile(r"\d")
+_MORE: Final = re.compile(
+    r"\b(?:the|one|ones|please|pls|i|mean|meant|think|guess|with|go|let'?s|take|pick|choose|that|is|it|it'?s|ok"
+    r"|yes|option|number|just|of|them|those|these|thanks|would|be|say|i'?d|for|me|make|incident|from|list|top"
+    r"|bottom|in|on|your|you|gave|if|so|kind|actually|no|sorry)\b"
+)
+_MAX_PLACE_WORDS: Final = 1
+"""Of `the second one please` the place is left."""
 _MAX_USER_WORDS: Final = 2
 
 
@@ -43,13 +79,39 @@ def is_no(text: str) -> bool:
 
 
 def is_cancel(text: str) -> bool:
-    """Whether a text drops what was being done, and does nothing else."""
-    return folded(text) in CANCEL
+    """Whether a text drops what was being done, and does nothing else but say why."""
+    if folded(text) in CANCEL:
+        return True
+    parts = clauses(text)
+    return (
+        len(parts) > 1
+        and folded(trimmed(parts[0])) in CANCEL
+        and not any(_VALUE.search(each) for each in parts)
+    )
 
 
 def is_undo(text: str) -> bool:
     """Whether a text takes back what was just done."""
-    return folded(text) in UNDO
+    said = " ".join(_EXCUSES.sub(" ", folded(text)).split())
+    return said in UNDO or _UNDOES.fullmatch(said) is not None
+
+
+def clauses(text: str) -> tuple[str, ...]:
+    """The parts of a text between its commas, dashes and full stops."""
+    return tuple(part for part in _BETWEEN.split(text) if part)
+
+
+def trimmed(text: str) -> str:
+    """A text without the words that lead to an answer or follow it (`oh, me`, `sev2 I think`)."""
+    return _AFTER.sub("", _BEFORE.sub("", _EDGES.sub("", text)))
+
+
+def leading(text: str) -> tuple[str, ...]:
+    """What the answer in a text may be: all of it, or its first part (`P2, three wards are on paper`) where
+    the rest does not take that back."""
+    first, *rest = clauses(text) or ("",)
+    taken_back = any(_TAKES_BACK.match(each) for each in rest)
+    return tuple(dict.fromkeys((text, trimmed(text), *(() if taken_back else (trimmed(first),)))))
 
 
 def chosen(text: str, choices: Sequence[str]) -> str | None:
@@ -61,12 +123,17 @@ def chosen(text: str, choices: Sequence[str]) -> str | None:
     named = words.incident_id(folded(text))
     if named is not None:
         return named if named in choices else None
-    meant = reference(text, ())
     if said.isdigit() and 0 < int(said) <= len(choices):
         return choices[int(said) - 1]
-    if meant.kind == "ordinal" and -1 <= meant.place < len(choices):
+    meant = reference(text, ())
+    if meant.kind == "ordinal" and -1 <= meant.place < len(choices) and not _asks_more(text):
         return choices[meant.place]
     return None
+
+
+def _asks_more(text: str) -> bool:
+    """Whether there are words beside a place that ask for something: `let's see the timeline first`."""
+    return bool(content(text)) or len(_MORE.sub(" ", folded(text)).split()) > _MAX_PLACE_WORDS
 
 
 def value(slot: str, text: str, *, now: datetime, zone: ZoneInfo, catalogue: Catalogue) -> str | None:
@@ -92,13 +159,15 @@ def correction(text: str, catalogue: Catalogue) -> dict[str, str]:
     rest = turned(text)
     if rest is None:
         return {}
-    said = _EDGES.sub("", rest)
-    read = {
-        "incident_id": words.incident_id(said),
-        "severity": severity(said),
-        "service": catalogue.service(said),
-    }
-    return {slot: value for slot, value in read.items() if value}
+    for said in (_EDGES.sub("", each) for each in leading(rest)):
+        read = {
+            "incident_id": words.incident_id(said),
+            "severity": severity(said),
+            "service": catalogue.service(said),
+        }
+        if found := {slot: value for slot, value in read.items() if value}:
+            return found
+    return {}
 
 
 def duration(text: str, now: datetime, zone: ZoneInfo) -> str | None:

@@ -8,6 +8,8 @@ Nothing is changed that was not understood: what is doubtful is asked, what is n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -17,16 +19,20 @@ from router.chat import performing, questions, undoing, words
 from router.chat.asked import Answer, Asked, Asks, Call, World, refused, said, sentence
 from router.chat.usage import INCIDENT, Misused
 from router.dialogue import answering, bare, finding, strict
-from router.dialogue.intents import BY_COMMAND, INTENTS
+from router.dialogue.intents import BY_COMMAND, INTENTS, OUT_OF_SCOPE
 from router.dialogue.meaning import Meaning, meaning
 from router.dialogue.scene import Scene, complete, do, sought
 from router.dialogue.starting import continued, new
-from router.dialogue.talk import Spoken, Talk
+from router.dialogue.talk import Spoken, Talk, after
+from router.dialogue.twofold import are_two, first_of, halves, joined, only_first
 from router.dialogue.zones import zone_of
 from router.problems import Conflict, Problem
 
 MAX_TEXT: Final = 1000
 """Characters that the model reads."""
+_NAME_WORDS: Final = 3
+_ASIDE: Final = 0.9
+"""From here on what is out of scope is said to be so, also while a question is open."""
 LEFT: Final = Answer(message=said("All right, nothing was done."), outcome="done")
 """To a no, and to `never mind`."""
 
@@ -52,9 +58,37 @@ async def _spoken(scene: Scene) -> Spoken:
     scene = msgspec.structs.replace(scene, parse=parse)
     catalogue = scene.world.roster.live.current
     meant = meaning(parse, now=scene.now, zone=scene.zone, catalogue=catalogue)
-    if scene.talk.pending and (answered := await _answer(scene, scene.talk.pending, meant)):
-        return answered
-    return await new(scene, meant)
+    if scene.talk.pending:
+        if answered := await _answer(scene, scene.talk.pending, meant):
+            return answered
+        return await new(scene, meant)
+    try:
+        read = [await _read(scene, part) for part in halves(meant) or ()]
+    except Away as away:
+        return await _without_model(scene, away)
+    return await _both(scene, *read) if are_two(*read) else await new(scene, meant)
+
+
+async def _read(scene: Scene, text: str) -> Meaning:
+    parse = await scene.world.understand.parse(text)
+    catalogue = scene.world.roster.live.current
+    return meaning(parse, now=scene.now, zone=scene.zone, catalogue=catalogue)
+
+
+async def _both(scene: Scene, first: Meaning, second: Meaning) -> Spoken:
+    """One after the other; the second only when the first is done. Each has an id of its own, as done twice
+    is to be the same as once."""
+    asked = msgspec.structs.replace(scene.asked, id=first_of(scene.asked.id))
+    begun = await new(msgspec.structs.replace(scene, asked=asked, text=first.text), first)
+    if begun.answer.outcome != "done":
+        return msgspec.structs.replace(begun, answer=only_first(begun.answer, second.text))
+    talk = after(scene.talk, begun, scene.now + timedelta(seconds=undoing.LIVES_SECONDS))
+    going = msgspec.structs.replace(scene, talk=talk, text=second.text)
+    try:
+        ended = await new(going, second)
+    except (Problem, Misused) as error:
+        ended = going.spoken(performing.told(error, going.asked, None))
+    return msgspec.structs.replace(ended, answer=joined(begun.answer, ended.answer), before=begun)
 
 
 async def _typed(scene: Scene) -> Spoken | None:
@@ -81,11 +115,22 @@ async def _bare_answer(scene: Scene) -> Spoken | None:
     asks = scene.talk.pending
     if asks is None:
         return None
-    given = bare.value(
-        asks.slot, scene.text, now=scene.now, zone=scene.zone, catalogue=scene.world.roster.live.current
-    )
+    given = await _value(scene, asks.slot, bare.leading(scene.text))
     found = answering.without_model(asks, scene.text, given)
     return await _answered(scene, asks, found) if found else None
+
+
+async def _value(scene: Scene, slot: str, texts: Sequence[str]) -> str | None:
+    """The value of a slot that one of some texts is and nothing else."""
+    catalogue = scene.world.roster.live.current
+    for text in texts:
+        found = bare.value(slot, text, now=scene.now, zone=scene.zone, catalogue=catalogue)
+        if found is None and slot == "user" and 0 < len(text.split()) <= _NAME_WORDS:
+            account = await scene.world.people.find(text)
+            found = account.name if account else None
+        if found:
+            return found
+    return None
 
 
 async def _corrected(scene: Scene) -> Spoken | None:
@@ -109,6 +154,12 @@ async def _answer(scene: Scene, asks: Asks, meant: Meaning) -> Spoken | None:
         and (told := await _told(scene, asks, meant))
     ):
         return await _answered(scene, asks, told, described=asks.slot != INCIDENT)
+    if found.kind == "again":
+        last = [bare.trimmed(each) for each in bare.clauses(scene.text)[-1:]]
+        if late := await _value(scene, asks.slot, last):
+            found = answering.Answering(kind="given", arguments={asks.slot: late})
+        elif meant.intent == OUT_OF_SCOPE and meant.confidence >= _ASIDE:
+            return scene.spoken(refused(f"that is nothing I can do. {asks.question}"))
     return None if found.kind == "other" else await _answered(scene, asks, found)
 
 

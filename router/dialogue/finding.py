@@ -55,6 +55,8 @@ async def found(sought: Sought) -> Found | Several | None:
         return _placed(sought.talk, wanted)
     states = _states(sought.world, sought.doing)
     rows = await _candidates(sought.world, states)
+    if wanted.kind in ("newer", "oldest"):
+        return _compared(sought.talk, wanted, rows)
     if wanted.kind in ("ordinal", "newest"):
         return Found(display_id=rows[0].display_id, described=True) if _end(wanted) and rows else None
     if wanted.kind == "described":
@@ -105,6 +107,16 @@ def _placed(talk: Talk, wanted: Reference) -> Found | Several | None:
     return Several(question=f"There are only {len(talk.listed)}. Which one?", choices=choices)
 
 
+def _compared(talk: Talk, wanted: Reference, rows: Sequence[Candidate]) -> Found | None:
+    """The newer or the oldest of those that were shown, else of all."""
+    shown = [each for each in rows if each.display_id in talk.listed] or rows
+    return Found(display_id=_by_age(wanted, shown).display_id, described=True) if shown else None
+
+
+def _by_age(wanted: Reference, rows: Sequence[Candidate]) -> Candidate:
+    return rows[0 if wanted.kind == "newer" else -1]
+
+
 async def _described(
     world: World, wanted: Reference, rows: Sequence[Candidate], states: tuple[str, ...]
 ) -> Found | Several:
@@ -152,6 +164,8 @@ async def among(world: World, text: str, meant: Meaning, choices: Sequence[str])
         text, meant.entities, service=meant.slots.get("service"), severity=meant.slots.get("severity")
     )
     rows = [each for each in await _candidates(world, _ANY) if each.display_id in choices]
+    if rows and wanted.kind in ("newer", "oldest"):
+        return _by_age(wanted, rows).display_id
     fitting = matching(wanted, rows, world.roster.live.current)
     return fitting[0].display_id if len(fitting) == 1 else None
 

@@ -33,7 +33,10 @@ _ASKED: Final = re.compile(
 _HEDGED: Final = re.compile(
     r"\b(?:maybe|perhaps|possibly|some ?day|eventually|at some point|sooner or later|might"
     r"|not sure (?:if|whether)|wonder(?:ing)? (?:if|whether)|should (?:i|we)\b|shall we\b"
-    r"|thinking (?:of|about)|considering)\b",
+    r"|thinking (?:of|about)|considering"
+    r"|(?:do|does|did) (?:we|you|anyone|anybody|they|he|she) (?:think|reckon|feel)"
+    r"|should (?:inc\S*|it|this|that|the \S+)(?: one| incident)? be)\b"
+    r"|\b(?:should|ought to) be \w+(?: \w+)?\s*\?",
     re.IGNORECASE,
 )
 _FREE: Final = ("title", "note", "description")

@@ -16,6 +16,7 @@ from router.catalogue.catalogue import Catalogue
 from router.chat.usage import INCIDENT
 from router.dialogue import values
 from router.dialogue.intents import INTENTS, OUT_OF_SCOPE
+from router.dialogue.phrases import HESITATES, RETRACTS
 from router.dialogue.referring import content, without
 from router.dialogue.values import value_of
 
@@ -25,13 +26,15 @@ SURE_ENOUGH: Final = 0.4
 """The same for what only tells."""
 RIVAL: Final = 0.25
 """A second intent that is as likely as this is asked about."""
-
+CLEARLY: Final = 2.0
+"""How many times as likely one of two questions must be to be answered without asking which it was."""
 
 _DENIED: Final = re.compile(
     r"(?:\bnot|n['’]?t(?: really)?(?: be)?|\bfrom|\binstead of|\brather than|\bno longer|\bwas|\bthan)"
     r"\s+(?:a |an |the )?[\"'“]?$",
     re.IGNORECASE,
 )
+_WORD: Final = re.compile(r"[a-z']+|\d+")
 _GOAL: Final = re.compile(
     r"(?:\bto|\binto|\bas|\bmake (?:it|that|this)|\bactually|\bmeant?|->|→|=)\s+(?:a |an |the )?[\"'“]?$",
     re.IGNORECASE,
@@ -97,7 +100,20 @@ def _sorted_out(parse: Parse, catalogue: Catalogue) -> list[Entity]:
     """The entities without those that are none: ids and severities that cannot be read. What is labelled as a
     description is one; a title that only names a service of the catalogue is that service."""
     readable = [each for each in parse.entities if _reads(each)]
-    return [_relabelled(each, parse.text, catalogue) for each in readable]
+    labelled = [_relabelled(each, parse.text, catalogue) for each in readable]
+    if any(each.entity == "description" for each in labelled):
+        return labelled
+    return [part for each in labelled for part in _title_and_more(each)]
+
+
+def _title_and_more(entity: Entity) -> list[Entity]:
+    """A title and, after a dash or a full stop, the description said with it; each has some words."""
+    found = _MORE.fullmatch(entity.text) if entity.entity == "title" else None
+    if found is None:
+        return [entity]
+    title = msgspec.structs.replace(entity, text=found["title"], end=entity.start + found.end("title"))
+    start = entity.start + found.start("more")
+    return [title, msgspec.structs.replace(entity, entity="description", text=found["more"], start=start)]
 
 
 def _reads(entity: Entity) -> bool:
@@ -121,6 +137,9 @@ _READABLE: Final[Mapping[str, Callable[[str], str | None]]] = {
     "severity": values.severity,
 }
 _LABEL: Final = re.compile(r"\bdesc(?:ription)?\s*[:=-]\s*[\"'“]?$", re.IGNORECASE)
+_MORE: Final = re.compile(
+    r"(?P<title>\S+(?:\s+\S+){2,}?)(?:\s+[-–—]+|\.)\s+(?P<more>\S+(?:\s+\S+){2,})", re.DOTALL
+)
 _SERVICE: Final = re.compile(r"(?P<word>service[: ]+)?(?P<name>[\w-]+(?: [\w-]+)?)", re.IGNORECASE)
 
 
@@ -132,14 +151,28 @@ def chosen(text: str, said: Sequence[Entity]) -> Entity:
 
 
 def meant(text: str, said: Sequence[Entity]) -> Sequence[Entity]:
-    """Those that are not denied (`not sev1`, `from sev3`, `instead of dana`); all where all are."""
-    return [each for each in said if not _DENIED.search(text[: each.start])] or said
+    """Those that are not denied (`not sev1`, `from sev3`, `instead of dana`) nor taken back (`INC-7, no
+    sorry, INC-8`); all where all are."""
+    kept = [each for each in said if not _DENIED.search(text[: each.start])] or said
+    for place in range(len(kept) - 1, 0, -1):
+        if _takes_back(text[kept[place - 1].end : kept[place].start]):
+            return kept[place:]
+    return kept
+
+
+def _takes_back(between: str) -> bool:
+    """Whether the words between two values say that the second is meant instead of the first."""
+    said = set(_WORD.findall(between.lower().replace("’", "'")))
+    return bool(said & RETRACTS) and said <= RETRACTS | HESITATES
 
 
 def _rivals(parse: Parse) -> tuple[str, ...]:
     if parse.intent not in INTENTS:
         return ()
     close = [each for each in parse.alternatives if each.confidence >= RIVAL and each.intent in INTENTS]
+    if not any(INTENTS[each].acts for each in (parse.intent, *(other.intent for other in close))):
+        # Answers change nothing: the likelier one is given, where it is clearly that.
+        close = [each for each in close if each.confidence * CLEARLY > parse.confidence]
     return tuple(each.intent for each in close)
 
 

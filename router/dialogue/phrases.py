@@ -24,7 +24,8 @@ NO: Final = _phrases(
 CANCEL: Final = _phrases(
     """
     cancel, never mind, nevermind, forget it, stop, abort, drop it, nvm, leave it, cancel that, quit,
-    forget about it, forget that, never mind that, scratch that, cancel it, no forget it, no never mind
+    forget about it, forget that, never mind that, scratch that, cancel it, no forget it, no never mind,
+    scrap that, scrap it, ignore that, ignore me, disregard, disregard that, false alarm, drop that
     """
 )
 """They drop what was being done."""
@@ -43,6 +44,18 @@ TURNS: Final = _phrases(
     None,
 )
 """Words that make a bare value go on with what was done before."""
+RETRACTS: Final = _phrases(
+    "no nope nah sorry wait er err erm rather actually oops meant mean correction hang hold scratch", None
+)
+"""Words by which people take back what they have just said."""
+HESITATES: Final = _phrases(
+    """
+    oh ah ugh uh um hm hmm i to the it it's its that that's should be is make on my bad wrong one or for
+    of a an with please and
+    """,
+    None,
+)
+"""Words that stand beside those, and say nothing."""
 STOP: Final = _phrases(
     """
     a an the this that these those it its i i'm im me my mine we we're our us you your he she they them
@@ -59,8 +72,9 @@ STOP: Final = _phrases(
     assigned reassign hand update updated note notes log add status state timeline history war room join
     open opened silence mute snooze quiet silenced notifications notification alerts paging pages page
     noise hour hours minute minutes min mins today tomorrow someone somebody everyone anyone team guys
-    folks bot dear last first second third next latest newest recent current currently right back off
-    stop start actually sorry mean meant instead rather wait oops maybe really sure good great nice well
+    folks bot dear last first second third next latest newest newer older oldest earlier later recent
+    current currently right back off stop start
+    actually sorry mean meant instead rather wait oops maybe really sure good great nice well
     think whole thing ones because since until while after before though hold
     """,
     None,

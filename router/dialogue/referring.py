@@ -23,14 +23,21 @@ _AFTER: Final = re.compile(
     r"when|hitting|saying|titled|over|at)\s+(?P<words>[^,.;:!?\n]+)",
     re.IGNORECASE,
 )
+_PLACE: Final = r"(?:first|second|third|fourth|fifth|last|1st|2nd|3rd|4th|5th|former|latter|top|bottom)"
 _ORDINAL: Final = re.compile(
-    r"\b(?:the\s+)?(?P<word>first|second|third|fourth|fifth|last|1st|2nd|3rd|4th|5th|former|latter|top|bottom)"
-    r"(?:\s+(?:one|incident|of\s+(?:them|those|these))\b|\s*[.!?]?\s*$|\s+(?=to\b|as\b|please\b|is\b))"
+    rf"\b(?:the\s+)?(?P<of>{_PLACE})\s+(?:one|incident|of\s+(?:them|those|these|the\s+(?:two|three)))\b"
+    rf"|\bthe\s+(?P<the>{_PLACE})(?=\s*[.!?]?\s*$|\s+(?:to|as|please|pls|is)\b)"
+    rf"|^\W*(?P<alone>{_PLACE})\W*$"
     r"|\b(?:number|option|no\.?|nr\.?)\s*(?P<number>\d)\b",
     re.IGNORECASE,
 )
 _NEWEST: Final = re.compile(
     rf"\b(?:newest|latest|most\s+recent|last(?!\s+ones?\b))\s+(?:{_HEAD}|open)\b|\bthe\s+(?:newest|latest)\b",
+    re.IGNORECASE,
+)
+_COMPARED: Final = re.compile(
+    rf"\bthe\s+(?:(?P<new>newer|later|more\s+recent)|(?P<old>older|oldest|earlier|earliest))"
+    rf"(?:\s+(?:{_HEAD}|of\s+(?:them|those|these|the\s+(?:two|three)))\b|\s*[.!?,]?\s*$)",
     re.IGNORECASE,
 )
 _PRONOUN: Final = re.compile(
@@ -52,7 +59,7 @@ _SUFFIXES: Final = ("ings", "ing", "edly", "ed", "es", "s", "ly")
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """How an incident was referred to."""
 
-    kind: Literal["none", "pronoun", "ordinal", "newest", "described"]
+    kind: Literal["none", "pronoun", "ordinal", "newest", "newer", "oldest", "described"]
     place: int = 0
     """Of an ordinal: 0 is the first, -1 the last."""
     words: tuple[str, ...] = ()
@@ -81,12 +88,18 @@ def reference(
     """The reference in a sentence. `service` and `severity` are what was said of the incident, not what it
     is to become."""
     left = without(text, (each for each in entities if each.entity != "service"))
+    if found := _COMPARED.search(left):
+        return Reference(kind="newer" if found["new"] else "oldest", service=service, severity=severity)
     if found := _NEWEST.search(left):
         return Reference(kind="newest", service=service, severity=severity)
     if found := _ORDINAL.search(left):
-        place = int(found["number"]) - 1 if found["number"] else _PLACES[found["word"].lower()]
+        named = found["of"] or found["the"] or found["alone"]
+        place = int(found["number"]) - 1 if found["number"] else _PLACES[named.lower()]
         return Reference(kind="ordinal", place=place)
     words = _described(left)
+    if service:  # counts as one word, however many it has
+        of_service = {word for each in entities if each.entity == "service" for word in content(each.text)}
+        words = tuple(word for word in words if word not in of_service)
     if words or service or severity:
         return Reference(kind="described", words=words, service=service, severity=severity)
     kind: Literal["pronoun", "none"] = "pronoun" if _PRONOUN.search(left) else "none"
@@ -137,13 +150,18 @@ def _score(wanted: Reference, incident: Candidate, catalogue: Catalogue) -> floa
     words = [*wanted.words]
     if wanted.service and not any(catalogue.service(word) == wanted.service for word in words):
         words.append(wanted.service)
-    title = content(incident.title)
-    around = _around(incident, catalogue)
-    hits = sum(
-        1.0 if _service_fits(word, incident, catalogue) or _in(word, title) else 0.9 * _in(word, around)
-        for word in words
-    )
-    return hits / len(words)
+    return sum(_hit(word, incident, catalogue) for word in words) / len(words)
+
+
+def _hit(word: str, incident: Candidate, catalogue: Catalogue) -> float:
+    """How far an incident is about a word, or about a service of several words."""
+    title, around = content(incident.title), _around(incident, catalogue)
+    if _service_fits(word, incident, catalogue):
+        return 1.0
+    parts = content(word) or (word,)
+    if all(_in(part, title) for part in parts):
+        return 1.0
+    return 0.9 * all(_in(part, (*title, *around)) for part in parts)
 
 
 def _service_fits(word: str, incident: Candidate, catalogue: Catalogue) -> bool:

@@ -80,7 +80,8 @@ async def _command(scene: Scene, meant: Meaning, doing: Doing) -> Spoken:
             return scene.spoken(answer, call)
         if found is not None:
             named = call.arguments | {INCIDENT: found.display_id}
-            call = msgspec.structs.replace(call, arguments=named, described=found.described)
+            described = found.described and found.display_id != scene.talk.subject
+            call = msgspec.structs.replace(call, arguments=named, described=described)
         elif doing.command == "update":
             return await _which(scene, doing, call)
     return await complete(scene, call)
@@ -120,6 +121,10 @@ async def _informed(scene: Scene, meant: Meaning) -> Spoken:
     doing = INTENTS.get(BY_COMMAND.get(last.command, "")) if last else None
     if last and doing and (changed := continued(last, doing, meant, scene)):
         return await complete(scene, changed)
+    if last and doing and doing.incident and not doing.acts:
+        other = await finding.instead(sought(scene, meant, doing), scene.talk.subject or "")
+        if other:
+            return await complete(scene, msgspec.structs.replace(last, arguments={INCIDENT: other}))
     if meant.incidents:
         call = Call(command="status", arguments={INCIDENT: meant.incidents[0]}, said=scene.asked.call.said)
         answer = await performing.perform(scene.world, msgspec.structs.replace(scene.asked, call=call))
@@ -137,20 +142,30 @@ def continued(last: Call, doing: Doing, meant: Meaning, scene: Scene) -> Call | 
     that it goes on (`no, I meant …`, `same for …`)."""
     if doing.acts and not TURNS & set(bare.folded(scene.text).split()):
         return None
-    if doing.command == "declare" and scene.talk.subject and "severity" in meant.slots:
-        corrected = {INCIDENT: scene.talk.subject, **arguments(meant.slots, ("severity",))}
-        return Call(command="escalate", arguments=corrected, said=scene.asked.call.said)
+    if scene.talk.subject and (other := _added(doing, meant, scene.talk.subject)):
+        return msgspec.structs.replace(other, said=scene.asked.call.said)
+    if doing.incident and "service" in meant.slots and "service" not in doing.takes:
+        return None  # it may be of another incident
     names = (*doing.takes, *(("incident_id",) if doing.incident else ()))
     news = arguments(meant.slots, names)
     if not news or doing.command == "declare":
         return None
+    # What was just done was talked about: nothing has to be asked that a description would.
     return msgspec.structs.replace(
-        last,
-        arguments=last.arguments | news,
-        said=scene.asked.call.said,
-        confirmed=False,
-        described=last.described and INCIDENT not in news,
+        last, arguments=last.arguments | news, said=scene.asked.call.said, confirmed=False, described=False
     )
+
+
+def _added(doing: Doing, meant: Meaning, subject: str) -> Call | None:
+    """What is said of the incident that was just acted on and does not belong to that act: another
+    severity, or a note."""
+    if not doing.acts or meant.incidents:
+        return None
+    for command, slot in (("escalate", "severity"), ("update", "note")):
+        found = arguments(meant.slots, (slot,))
+        if found and (slot not in doing.takes or doing.command == "declare" or slot == "note"):
+            return Call(command=command, arguments={INCIDENT: subject, **found})
+    return None
 
 
 _SIMPLE: Final[Mapping[str, Callable[[Scene, Meaning], Awaitable[Spoken]]]] = {

@@ -48,6 +48,8 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     parse: Parse | None = None
     """None where no model was asked."""
     cancelled: bool = False
+    before: Spoken | None = None
+    """What was done first, where a sentence asked for two things."""
 
 
 SILENT: Final = Talk()
@@ -89,6 +91,8 @@ def key_of(provider: Provider, given: ChatInput, thread: str | None) -> str:
 
 def after(talk: Talk, spoken: Spoken, until: datetime) -> Talk:
     """The conversation after a turn; `until` is the end of what can be undone now."""
+    if spoken.before:
+        talk = after(talk, spoken.before, until)
     answer, call = spoken.answer, spoken.call
     about: dict[str, Any] = {"subject": answer.incident.display_id} if answer.incident else {}
     if spoken.cancelled:
