@@ -42,23 +42,28 @@ AGAIN: Final = Answering(kind="again")
 OTHER: Final = Answering(kind="other")
 
 
-def without_model(asks: Asks, text: str, given: str | None) -> Answering | None:
-    """What a bare answer comes to; None where it takes a model. `given` is the value that the text is."""
+def given(slot: str, value: str) -> Answering:
+    """The value that was asked for."""
+    return Answering(kind="given", arguments={slot: value})
+
+
+def without_model(asks: Asks, text: str, known: str | None) -> Answering | None:
+    """What a bare answer comes to; None where it takes a model. `known` is the value that the text is."""
     if bare.is_cancel(text):
         return NO
     if asks.slot == CONFIRMATION:
         return YES if bare.is_yes(text) else NO if bare.is_no(text) else None
     if bare.is_no(text):
         return NO
-    found = bare.chosen(text, asks.choices) or given
+    found = bare.chosen(text, asks.choices) or known
     if found is None and bare.is_yes(text) and len(asks.choices) == 1:
         found = asks.choices[0]
-    return Answering(kind="given", arguments={asks.slot: found}) if found else None
+    return given(asks.slot, found) if found else None
 
 
 def away(asks: Asks, text: str) -> Answering | None:
     """What a sentence comes to that nothing can read now: words of one's own, where those were asked for."""
-    return Answering(kind="given", arguments={asks.slot: text}) if asks.slot in _FREE else None
+    return given(asks.slot, text) if asks.slot in _FREE else None
 
 
 def by_model(asks: Asks, meant: Meaning) -> Answering:
@@ -70,6 +75,8 @@ def by_model(asks: Asks, meant: Meaning) -> Answering:
         return _short(asks, meant, slots)
     if asks.slot in _FREE:
         return _free(asks, meant, slots)
+    if asks.slot == CONFIRMATION and BY_COMMAND.get(asks.call.command) == meant.intent and not meant.sure:
+        return _short(asks, meant, slots)
     if meant.intent in INTENTS and meant.confidence >= SURE:
         return _command(asks, meant, slots)
     return Answering(kind="given", arguments=slots) if _fits(asks, slots) else AGAIN
@@ -122,7 +129,7 @@ def _written(asks: Asks, meant: Meaning, slots: dict[str, str]) -> Answering:
             slots = _titled(asks, meant, marked, slots)
         if led or (asks.slot == "title" and slots.keys() - {*_FREE}):
             return Answering(kind="given", arguments=slots)
-    return Answering(kind="given", arguments={asks.slot: meant.text.strip()})
+    return given(asks.slot, meant.text.strip())
 
 
 def _titled(asks: Asks, meant: Meaning, title: Entity, slots: dict[str, str]) -> dict[str, str]:

@@ -26,7 +26,7 @@ _TURN: Final = re.compile(
 )
 _BETWEEN: Final = re.compile(r"\s*(?:[,;.!?:…]+(?=\s|$)|\s[-–—]+(?=\s))\s*")
 _BEFORE: Final = re.compile(
-    r"(?:(?:oh|ah|eh|aw|nah|ok|okay|hm+|uh|um|erm?|well|so|right|sorry|oops|omg|lol|yes|yeah|yep|sure|please"
+    r"^(?:(?:oh|ah|eh|aw|nah|ok|okay|hm+|uh|um|erm?|well|so|right|sorry|oops|omg|lol|yes|yeah|yep|sure|please"
     r"|probably|just|fine|then|let'?s say|i(?:'?d| would)? (?:say|think|guess|believe|mean|meant)"
     r"|that(?:'?s| is)|it(?:'?s| is)|call it|make (?:it|that)|the)\b[^\w@<#]*)+",
     re.IGNORECASE,

@@ -147,6 +147,11 @@ async def _corrected(scene: Scene) -> Spoken | None:
 
 async def _answer(scene: Scene, asks: Asks, meant: Meaning) -> Spoken | None:
     """The answer in a sentence; None where it is none and asks for something else."""
+    last = [bare.trimmed(each) for each in bare.clauses(scene.text)[-1:]]
+    if len([each for each in meant.entities if each.entity == asks.slot]) > 1 and (
+        late := await _value(scene, asks.slot, last)
+    ):
+        return await _answered(scene, asks, answering.given(asks.slot, late))
     found = answering.by_model(asks, meant)
     if (
         found.kind in ("again", "no")
@@ -155,9 +160,8 @@ async def _answer(scene: Scene, asks: Asks, meant: Meaning) -> Spoken | None:
     ):
         return await _answered(scene, asks, told, described=asks.slot != INCIDENT)
     if found.kind == "again":
-        last = [bare.trimmed(each) for each in bare.clauses(scene.text)[-1:]]
         if late := await _value(scene, asks.slot, last):
-            found = answering.Answering(kind="given", arguments={asks.slot: late})
+            found = answering.given(asks.slot, late)
         elif meant.intent == OUT_OF_SCOPE and meant.confidence >= _ASIDE:
             return scene.spoken(refused(f"that is nothing I can do. {asks.question}"))
     return None if found.kind == "other" else await _answered(scene, asks, found)

@@ -77,6 +77,7 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
 
 def meaning(parse: Parse, *, now: datetime, zone: ZoneInfo, catalogue: Catalogue) -> Meaning:
     """The meaning of what the model found, with normalised values."""
+    parse = _noted(parse)
     said: dict[str, list[Entity]] = {}
     entities = tuple(_sorted_out(parse, catalogue))
     for entity in entities:
@@ -94,6 +95,30 @@ def meaning(parse: Parse, *, now: datetime, zone: ZoneInfo, catalogue: Catalogue
         incidents=tuple(dict.fromkeys(incidents)),
         entities=entities,
     )
+
+
+def _noted(parse: Parse) -> Parse:
+    """The parse with the note that the words themselves show: after `note:`, or at the end of a request to
+    resolve or close, what was done (`resolve it, restarted the pods`)."""
+    labelled = _NOTE.match(parse.text)
+    found = labelled or (_DONE.search(parse.text) if parse.intent in _ENDS else None)
+    marked = any(each.entity in ("note", "title") for each in parse.entities)
+    if found and not marked and not any(each.end > found.start("note") for each in parse.entities):
+        note = Entity("note", found["note"], found.start("note"), found.end("note"))
+        parse = msgspec.structs.replace(parse, entities=(*parse.entities, note))
+    if labelled and parse.intent in ("inform", "update_incident", OUT_OF_SCOPE):
+        return msgspec.structs.replace(parse, intent="update_incident", confidence=1.0, alternatives=())
+    return parse
+
+
+_NOTE: Final = re.compile(r"\s*(?:a )?note\s*:\s*(?P<note>\S.*\S)\s*\Z", re.IGNORECASE | re.DOTALL)
+_DONE: Final = re.compile(
+    r"(?:,|;|\s[-–—])\s+"
+    r"(?P<note>(?:false alarm|rolled|ran|took|turned|(?:it )?was|(?!need|indeed)[a-z]{2,}ed)\b"
+    r"[^,;?]*?)[\s.!]*\Z",
+    re.IGNORECASE,
+)
+_ENDS: Final = ("resolve_incident", "close_incident")
 
 
 def _sorted_out(parse: Parse, catalogue: Catalogue) -> list[Entity]:

@@ -9,7 +9,7 @@ import pytest
 
 from nlu_model.parse import Alternative, Entity, Parse
 from router.catalogue.catalogue import EMPTY
-from router.dialogue.meaning import Meaning, arguments, meaning
+from router.dialogue.meaning import Meaning, arguments, meaning, meant
 
 NOW = datetime(2026, 1, 7, 12, 0, tzinfo=UTC)  # a Wednesday
 
@@ -96,3 +96,40 @@ def test_values_become_arguments_as_people_type_them() -> None:
         "status": "open,acknowledged",
         "period": "2026-01-05T00:00:00+01:00/2026-01-07T13:00:00+01:00",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "expected"),
+    [
+        (
+            "note: the broker lost quorum at 02:51",
+            "out_of_scope",
+            ("update_incident", "the broker lost quorum at 02:51"),
+        ),
+        (
+            "resolve it, restarted the scheduler",
+            "resolve_incident",
+            ("resolve_incident", "restarted the scheduler"),
+        ),
+        ("resolve it, false alarm", "resolve_incident", ("resolve_incident", "false alarm")),
+        ("resolve it, please", "resolve_incident", ("resolve_incident", None)),
+        ("resolve it, need to go", "resolve_incident", ("resolve_incident", None)),
+        ("escalate it, rushed as ever", "escalate_incident", ("escalate_incident", None)),
+        ("note the date", "out_of_scope", ("out_of_scope", None)),
+    ],
+)
+def test_notes_that_the_words_themselves_show(
+    text: str, intent: str, expected: tuple[str, str | None]
+) -> None:
+    found = read(text, intent, confidence=0.5)
+    assert (found.intent, found.slots.get("note")) == expected
+
+
+@pytest.mark.parametrize(
+    ("between", "kept"),
+    [(", no sorry, ", ["INC-8"]), (" - no hang on, ", ["INC-8"]), (" and ", ["INC-7", "INC-8"])],
+)
+def test_what_is_taken_back_in_mid_sentence_is_not_meant(between: str, kept: list[str]) -> None:
+    text = f"resolve INC-7{between}INC-8"
+    ids = [Entity("incident_id", each, text.index(each), text.index(each) + 5) for each in ("INC-7", "INC-8")]
+    assert [each.text for each in meant(text, ids)] == kept
