@@ -15,7 +15,6 @@ from typing import Any, cast
 import httpx
 import msgspec
 import pytest
-import uvicorn
 from click.testing import CliRunner
 from litestar import Litestar
 from litestar.exceptions import HTTPException
@@ -32,6 +31,7 @@ from router.chat.shipped import dispatches
 from router.problems import Problem
 from tests.fakes.github import TOKEN, GithubFake
 from tests.fakes.prometheus import PrometheusFake
+from tests.fakes.serving import Server
 from tests.flow.people import Room, room
 from tests.flow.stage import ADMIN, READER, Im, event, until
 from worker.silences import Windows
@@ -75,13 +75,13 @@ class Web:
     def served(self) -> Iterator[str]:
         """Over a port of this machine, for the command line; its address."""
         listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(self._app, lifespan="off", log_level="error"))
+        server = Server(self._app)
         running = self._im.loop.start(server.serve(sockets=[listener]))
         until(lambda: server.started)
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.stop()
             running.result(20)
 
     def set(self, name: str, **config: Any) -> dict[str, Any]:
