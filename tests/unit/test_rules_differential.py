@@ -1,9 +1,9 @@
 """Generated rules and facts: durable-rules, the evaluator and a naive reading of the YAML must agree.
 
 IM_RULES_EXAMPLES sets the number of generated rule sets (each is asked about 25 facts): `make test-fast`
-takes fewer, and more than usual is a search among new ones. Hypothesis chooses the seeds; conditions and facts
-are drawn evenly from them, which reaches far more combinations than drawing each choice by Hypothesis. Routes are
-independent of each other, so that a failure names the one that differs.
+takes fewer, and more than usual searches among new ones. Hypothesis chooses the seeds; conditions and facts
+are drawn evenly from them, which reaches far more combinations than drawing each choice by Hypothesis. Routes
+are independent of each other, so that a failure names the one that differs.
 """
 
 from __future__ import annotations
