@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import aiohttp
@@ -82,7 +82,7 @@ class Http:
     """
 
     def __init__(self, *, connections: int = 512) -> None:
-        tls = httpx.create_ssl_context(trust_env=False)
+        tls = _tls()
         self._transport = AiohttpTransport(verify=tls, client=lambda: _session(connections, tls))
         self._closed = False
 
@@ -131,6 +131,12 @@ class Http:
 @lru_cache(maxsize=1024)
 def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The trusted certificates, read once in a process: that takes 20 ms."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _session(connections: int, tls: ssl.SSLContext) -> aiohttp.ClientSession:

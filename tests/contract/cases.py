@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -39,6 +40,8 @@ MARK: Final = "the-body-of-a-message"
 """Is in every message of the failure cases, and must be in no error."""
 NONCE: Final = "n0123456789012345678901x"
 GIANT: Final = 100_000
+TOO_LATE: Final = 5.0
+"""Seconds after which a platform answers what nobody waits for any more."""
 INVISIBLE: Final = dict.fromkeys(map(ord, "\u200b\u200c\u2060\u00ad\ufeff"))
 """Adapters may break markup with characters that nobody sees."""
 
@@ -96,10 +99,14 @@ def remote_case(check: Case) -> Case:
 
 
 class Impatient:
-    """An Outbound that waits half a second at most."""
+    """An Outbound that waits half a second for what the fake holds back; for the rest, as long as it takes.
 
-    def __init__(self, inner: Outbound) -> None:
+    A machine that is busy makes every answer late: only those that are meant to be too late may be.
+    """
+
+    def __init__(self, inner: Outbound, fake: FakePlatform) -> None:
         self._inner = inner
+        self._fake = fake
 
     async def request(
         self,
@@ -110,7 +117,8 @@ class Impatient:
         body: bytes | None = None,
         timeout: float = 10.0,  # noqa: ASYNC109  it is Outbound's
     ) -> Answer:
-        return await self._inner.request(method, url, headers=headers, body=body, timeout=min(timeout, 0.5))
+        patience = 0.5 if self._fake.holds_back(urlsplit(url).path) else timeout
+        return await self._inner.request(method, url, headers=headers, body=body, timeout=patience)
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,7 @@ class Bench:
         return self.subject.fake
 
     def build(self, config: Any, *, impatient: bool = False) -> Adapter:
-        http = Impatient(self.resources.http) if impatient else self.resources.http
+        http = Impatient(self.resources.http, self.fake) if impatient else self.resources.http
         return self.subject.platform.build(config, Resources(http=http, shelf=self.resources.shelf))
 
     async def post(self, message: Message, nonce: str = NONCE) -> MessageRef:
@@ -751,7 +759,7 @@ async def broken_answers_are_retryable_and_may_have_arrived(bench: Bench) -> Non
     ref = (await adapter.post(bench.subject.channel, message(), nonce=NONCE)).ref
     for kind, reasons in FAULTS.items():
         for what, attempt in attempts(bench, adapter, ref):
-            bench.fake.fail_next(kind, path=bench.subject.sends_path, seconds=0.8)
+            bench.fake.fail_next(kind, path=bench.subject.sends_path, seconds=TOO_LATE)
             error = await failing(attempt)
             assert error.reason in reasons, f"{kind} of {what} is {error.reason}"
             assert error.reason.retryable
@@ -785,7 +793,7 @@ async def no_error_shows_a_secret_or_a_body(bench: Bench) -> None:
     errors: list[BaseException] = []
     for kind in ("429", *FAULTS):
         for _, attempt in attempts(bench, adapter, ref):
-            bench.fake.fail_next(kind, path=bench.subject.sends_path, seconds=0.8)
+            bench.fake.fail_next(kind, path=bench.subject.sends_path, seconds=TOO_LATE)
             errors.append(await failing(attempt))
     wrong = bench.build(bench.subject.bad_config)
     errors += [await failing(attempt) for _, attempt in attempts(bench, wrong, ref)]
@@ -814,7 +822,7 @@ async def a_wrong_token_fails_every_line_of_the_connection_test(bench: Bench) ->
 async def the_connection_test_survives_every_failure(bench: Bench) -> None:
     adapter = bench.build(bench.subject.config, impatient=True)
     for kind in ("429", *FAULTS):
-        bench.fake.fail_next(kind, times=20, seconds=0.8)
+        bench.fake.fail_next(kind, times=20, seconds=TOO_LATE)
         checks = await adapter.check()
         bench.fake._faults.clear()
         assert [check.name for check in checks] == LINES

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import importlib
+from itertools import product
 
 import pytest
 
 from tests.contract.cases import CASES, REMOTE_CASES, bench
+from tests.marks import SLOW
 
 REMOTE = ("slack", "teams", "discord", "mattermost")
 PLATFORMS = (*REMOTE, "sandbox")
+DEAR = ("giant_texts_are_cut_and_accepted", "a_giant_template_is_accepted")
+"""Render megabytes; one platform with an API and the sandbox do that in `make test-fast`."""
+EVERYWHERE = [
+    pytest.param(name, platform, marks=SLOW if name in DEAR and platform not in ("slack", "sandbox") else ())
+    for name, platform in product(CASES, PLATFORMS)
+]
 
 
 async def _run(platform: str, name: str) -> None:
@@ -20,9 +28,8 @@ async def _run(platform: str, name: str) -> None:
             await (CASES | REMOTE_CASES)[name](ready)
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-@pytest.mark.parametrize("name", CASES)
-async def test_all(platform: str, name: str) -> None:
+@pytest.mark.parametrize(("name", "platform"), EVERYWHERE)
+async def test_all(name: str, platform: str) -> None:
     await _run(platform, name)
 
 

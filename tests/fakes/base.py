@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
-import uvicorn
+from tests.fakes.serving import Server
 
 FaultKind = Literal["429", "500", "timeout", "garbage", "disconnect", "lost_answer"]
 
@@ -138,7 +138,7 @@ class FakePlatform:
         self._provider_log = SlidingLog(*self.provider_windows)
         self._records = records.open("a", buffering=1) if records else None
         self._listen_port = port
-        self._server: uvicorn.Server | None = None
+        self._server: Server | None = None
         self._thread: threading.Thread | None = None
         self._socket: socket.socket | None = None
 
@@ -151,6 +151,10 @@ class FakePlatform:
     def fail_next(self, kind: FaultKind, *, times: int = 1, path: str = ".*", seconds: float = 1.0) -> None:
         """The next calls whose path matches get this fault; `seconds` is Retry-After or the delay."""
         self._faults.extend([(kind, re.compile(path), seconds)] * times)
+
+    def holds_back(self, path: str) -> bool:
+        """Whether the next call of this path is not answered in time."""
+        return next((kind == "timeout" for kind, wanted, _ in self._faults if wanted.search(path)), False)
 
     def fail_randomly(self, kind: FaultKind, share: float) -> None:
         """This share of all calls gets the fault."""
@@ -209,15 +213,7 @@ class FakePlatform:
     def __enter__(self) -> Self:
         self._socket = socket.create_server(("127.0.0.1", self._listen_port), backlog=512)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # answers took 40 ms
-        config = uvicorn.Config(
-            self._app,
-            interface="asgi3",
-            log_level="error",
-            lifespan="off",
-            access_log=False,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
+        self._server = Server(self._app, interface="asgi3")
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._server.serve(sockets=[self._socket])),  # type: ignore[union-attr,list-item]
             daemon=True,
@@ -233,7 +229,7 @@ class FakePlatform:
     def __exit__(self, *_: object) -> None:
         assert self._server is not None
         assert self._thread is not None
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join(10)
         if self._records:
             self._records.close()
@@ -299,7 +295,8 @@ class FakePlatform:
         if kind == "429":
             return self.too_many(seconds)
         if kind == "timeout":
-            await asyncio.sleep(seconds)
+            assert self._server is not None
+            await self._server.hold(seconds)
             return Reply({"error": "too late"}, 504)
         if kind == "garbage":
             return Reply(b"<html>\xff\xfe not json", 200, {"content-type": "text/html"})

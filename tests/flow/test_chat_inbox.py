@@ -25,6 +25,7 @@ from router.store import Store
 from tests.fakes.speaking import Signal
 from tests.flow.people import Room, room
 from tests.flow.stage import Im, until
+from tests.marks import quick_on
 
 PLATFORMS = ("slack", "teams")
 ENOUGH = 120
@@ -123,7 +124,7 @@ async def die_everywhere(other: Context, chat: Room, signal: Callable[[int], Sig
     return sum([await one(number) for number in range(ENOUGH)])
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("platform", quick_on("slack", of=PLATFORMS))
 def test_whatever_a_desk_dies_at_a_declaration_is_done_once_and_answered(
     im: Im, other: Context, platform: str
 ) -> None:

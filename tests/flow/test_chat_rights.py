@@ -15,6 +15,7 @@ from router.settings import ROOT
 from tests.fakes.speaking import Shown
 from tests.flow.people import Room, room
 from tests.flow.stage import Im, event, until
+from tests.marks import quick_on
 
 PLATFORMS = ("slack", "teams")
 DEFAULT = ROOT / "data" / "access"
@@ -289,7 +290,7 @@ ALIVE = {
 """What would mean something there."""
 
 
-@pytest.mark.parametrize("name", PLATFORMS)
+@pytest.mark.parametrize("name", quick_on("slack", of=PLATFORMS))
 def test_hostile_texts_and_names_are_shown_and_mean_nothing(im: Im, name: str) -> None:
     with platform(im, name) as chat:
         im.post(event())

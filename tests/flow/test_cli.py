@@ -22,6 +22,7 @@ import pytest
 from api.cli.main import run
 from router.servers import Endpoints, borrowed
 from tests.fakes.slack import SlackFake
+from tests.marks import SLOW
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -185,6 +186,7 @@ def test_a_notification_of_an_unknown_incident_arrives_marked_test(im: Im, slack
     assert "INC-12345" in json.dumps(message.payload)
 
 
+@SLOW
 def test_a_notification_that_cannot_be_sent_says_why_and_is_sent_again_when_that_is_mended(
     im: Im, slack: SlackFake
 ) -> None:
@@ -202,6 +204,7 @@ def test_a_notification_that_cannot_be_sent_says_why_and_is_sent_again_when_that
     assert (again.code, again.err) == (1, "im: the delivery is sent; there is nothing to try again\n")
 
 
+@SLOW
 def test_every_severity_is_tested_and_each_outcome_told(im: Im) -> None:
     said = im("chatops", "test-notifications", "--provider", "sandbox")
     assert said.out.splitlines() == [
@@ -221,6 +224,7 @@ def test_messages_and_broadcasts_arrive_where_they_are_sent(im: Im) -> None:
     assert [row["provider"] for row in im("chatops", "status", "--json").json] == ["sandbox"]
 
 
+@SLOW
 def test_events_from_lines_are_taken_but_those_at_fault_which_are_named(im: Im) -> None:
     lines = [
         json.dumps(created(1, service="checkout")),

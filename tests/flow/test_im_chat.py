@@ -19,6 +19,7 @@ from nlu_model.programs import NluError
 from router.servers import Endpoints
 from tests.fakes.nlu import NluFake
 from tests.flow.test_cli import Im, Said, await_port, created, data_dir, free_port, im, servers
+from tests.marks import SLOW
 
 __all__ = ["data_dir", "im", "servers"]
 
@@ -92,6 +93,7 @@ def test_a_script_tells_of_each_turn_what_the_bot_said_and_did(chat: Im, underst
     assert chat("incidents", "show", number, "--json").json["status"] == "open"
 
 
+@SLOW
 def test_a_question_back_says_what_for_and_what_is_offered(chat: Im, understanding: NluFake) -> None:
     for number in (11, 12):
         event = created(number, title="Label printer jams", service="labels")
@@ -107,6 +109,7 @@ def test_a_question_back_says_what_for_and_what_is_offered(chat: Im, understandi
     assert sure["refused"] or sure["cancelled"]
 
 
+@SLOW
 def test_somebody_named_like_an_account_is_that_account_and_others_are_strangers(
     chat: Im, understanding: NluFake
 ) -> None:
@@ -122,6 +125,7 @@ def test_somebody_named_like_an_account_is_that_account_and_others_are_strangers
     assert [(link["platform"], link["user"]) for link in dana["links"]] == [("sandbox", "dana")]
 
 
+@SLOW
 def test_two_people_in_one_channel_are_not_mixed(chat: Im, understanding: NluFake) -> None:
     assert chat("events", "post", chat.file("e", json.dumps(created(21)))).code == 0
     raise_it = understanding.teach(
@@ -137,6 +141,7 @@ def test_two_people_in_one_channel_are_not_mixed(chat: Im, understanding: NluFak
     ]
 
 
+@SLOW
 def test_slots_are_told_as_they_were_meant_whenever_they_were_said(chat: Im, understanding: NluFake) -> None:
     assert chat("events", "post", chat.file("e", json.dumps(created(22, title="Fax is busy")))).code == 0
     understanding.teach("which are assigned to me?", "list_incidents", user="me")
@@ -266,6 +271,7 @@ def test_without_a_language_service_commands_work_and_that_is_said(
     assert unread["messages"][0].startswith("I cannot read sentences at the moment.")
 
 
+@SLOW
 def test_with_a_server_elsewhere_it_is_the_same(
     chat: Im, understanding: NluFake, servers: Endpoints, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

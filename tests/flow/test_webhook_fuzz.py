@@ -21,6 +21,7 @@ from tests.fakes.speaking import Signal
 from tests.flow.people import Room, room
 from tests.flow.places import PLATFORMS
 from tests.flow.stage import Im, event, until
+from tests.marks import quick_on
 
 SEED: Final = 20260105
 ROUNDS: Final = 30
@@ -234,7 +235,7 @@ def respoiled(chat: Room, signal: Signal, dice: random.Random) -> tuple[bytes, d
     return body, headers | {"content-type": kind}
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("platform", quick_on("slack", "teams", of=PLATFORMS))
 def test_genuine_requests_with_spoiled_fields_crash_nothing(chats: dict[str, Room], platform: str) -> None:
     chat, dice = chats[platform], random.Random(SEED)
     path, calls = f"/chatops/{chat.provider}", []
