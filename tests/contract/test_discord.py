@@ -927,7 +927,7 @@ class TestPlatform:
 
     def test_rendering_is_fast_enough_for_thousands_a_second(self) -> None:
         message = created(note="a *note*", actor="dana")
-        start = time.perf_counter()
+        start = time.process_time()
         for _ in range(200):
             msgspec.json.encode(marked(render(message), "nonce"))
-        assert (time.perf_counter() - start) / 200 < 0.002
+        assert (time.process_time() - start) / 200 < 0.002

@@ -503,9 +503,9 @@ async def test_a_slow_slack_does_not_use_up_the_time_to_answer(monkeypatch: pyte
 async def test_a_mention_of_a_lot_of_nothing_takes_no_time() -> None:
     with SlackFake() as fake:
         spaces = fake.event(mention(text="list" + " " * 40_000 + "."), authorizations=None)
-    started = time.monotonic()
+    started = time.process_time()
     await one(offline(), spaces)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_what_came_in_shows_no_secret_when_it_is_printed() -> None:

@@ -119,6 +119,6 @@ def told(use: Usage, text: str) -> str:
 def test_twenty_thousand_characters_take_no_time(part: str) -> None:
     text = (part * 20_000)[:20_000]
     for use in ALL.values():
-        started = time.perf_counter()
+        started = time.process_time()
         assert len(told(use, text)) < 300
-        assert time.perf_counter() - started < 1.0, use.command
+        assert time.process_time() - started < 1.0, use.command

@@ -117,9 +117,9 @@ def test_plain_words_come_back_as_they_were(typed: list[str]) -> None:
 )
 def test_twenty_thousand_hostile_characters_take_no_time(part: str) -> None:
     text = (part * 20_000)[:20_000]
-    started = time.perf_counter()
+    started = time.process_time()
     for word in words.split(text):
         words.incident_id(word.text)
         words.is_duration(word.text)
         words.severity(word.text)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0

@@ -126,10 +126,10 @@ def test_an_unknown_placeholder_does_not_stop_a_message() -> None:
 
 @pytest.mark.parametrize("text", ["{{" + " " * 9_990, "{{ . " * 2_000, "{{-" * 3_000, "{" * 10_000])
 def test_a_malicious_template_is_refused_quickly(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(templates.TemplateError):
         templates.parse(text)
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 @given(st.text(alphabet="{}. -TitleID*<", max_size=60))
