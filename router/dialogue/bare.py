@@ -83,11 +83,8 @@ def is_cancel(text: str) -> bool:
     if folded(text) in CANCEL:
         return True
     parts = clauses(text)
-    return (
-        len(parts) > 1
-        and folded(trimmed(parts[0])) in CANCEL
-        and not any(_VALUE.search(each) for each in parts)
-    )
+    said_first = len(parts) > 1 and folded(trimmed(parts[0])) in CANCEL
+    return said_first and not any(_VALUE.search(each) for each in parts)
 
 
 def is_undo(text: str) -> bool:

@@ -25,7 +25,7 @@ CANCEL: Final = _phrases(
     """
     cancel, never mind, nevermind, forget it, stop, abort, drop it, nvm, leave it, cancel that, quit,
     forget about it, forget that, never mind that, scratch that, cancel it, no forget it, no never mind,
-    scrap that, scrap it, ignore that, ignore me, disregard, disregard that, false alarm, drop that
+    scrap that, scrap it, ignore that, ignore me, disregard, disregard that, drop that
     """
 )
 """They drop what was being done."""

@@ -228,3 +228,24 @@ def test_a_question_that_is_over_holds_nobody_up(sandbox: Room, im: Im, model: N
     im.database.execute("UPDATE questions SET expires_at = now() - interval '1 second'")
     assert "too long ago" in sandbox.mention("waiting for the vendor").text
     assert "nothing I can do" in sandbox.mention("waiting for the vendor").text
+
+
+def test_two_requests_in_a_sentence_are_two_acts(chat: Room, im: Im, model: NluFake) -> None:
+    im.post(event())
+    first = model.teach("ack INC-2024-001", "acknowledge_incident", incident_id="INC-2024-001")
+    second = model.teach("bump it to sev3", "escalate_incident", severity="sev3")
+    said = model.teach(f"{first} and {second}", "escalate_incident", severity="sev3")
+    answered(chat, said, "You acknowledged INC-2024-001. INC-2024-001 is SEV-3 now")
+    assert states(im)[:2] == ("acknowledged", "SEV-3")
+    rows = im.sql("SELECT action FROM audit WHERE action LIKE 'chat.%%' AND outcome = 'done' ORDER BY seq")
+    assert [row["action"] for row in rows][-2:] == ["chat.ack", "chat.escalate"]
+    answered(chat, "oops, undo that", "Undone: INC-2024-001 is acknowledged, SEV-2")
+
+
+def test_the_second_waits_for_the_first(sandbox: Room, im: Im, model: NluFake) -> None:
+    im.post(event())
+    first = model.teach("close INC-2024-001", "close_incident", incident_id="INC-2024-001")
+    second = model.teach("assign it to me", "assign_incident", user="me")
+    said = model.teach(f"{first} and {second}", "close_incident", incident_id="INC-2024-001")
+    assert "“assign it to me” again; I have not done it" in answered(sandbox, said, "After that").text
+    assert states(im) == ("open", "SEV-2", None)
