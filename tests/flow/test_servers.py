@@ -463,7 +463,7 @@ def test_a_stale_pid_file_with_the_number_of_another_process_does_not_prevent_a_
         owner.kill()
         owner.wait()
         os.kill(int(stale.split()[0]), signal.SIGKILL)
-        with process("print('up'); import time; time.sleep(600)") as stranger:
+        with process("print('up', flush=True); import time; time.sleep(60)") as stranger:
             lines = stale.split("\n")
             text = "\n".join([str(stranger.pid), *lines[1:]])
             (own_dir / "postgres" / "postmaster.pid").write_text(text)
