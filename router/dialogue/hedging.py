@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nlu_model.parse import Entity
+from router.dialogue.intents import FREE_TEXT
 from router.dialogue.referring import without
 
 _ACT: Final = (
@@ -39,7 +40,6 @@ _HEDGED: Final = re.compile(
     r"|\b(?:should|ought to) be \w+(?: \w+)?\s*\?",
     re.IGNORECASE,
 )
-_FREE: Final = ("title", "note", "description")
 
 
 def denied(text: str, entities: Sequence[Entity]) -> bool:
@@ -55,4 +55,4 @@ def hedged(text: str, entities: Sequence[Entity]) -> bool:
 
 def _outside(text: str, entities: Sequence[Entity]) -> str:
     """What is not written down for others: notes and titles may speak of anything."""
-    return without(text, [each for each in entities if each.entity in _FREE])
+    return without(text, [each for each in entities if each.entity in FREE_TEXT])

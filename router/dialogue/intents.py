@@ -10,6 +10,8 @@ import msgspec
 from router.chat.usage import INCIDENT
 
 OUT_OF_SCOPE: Final = "out_of_scope"
+FREE_TEXT: Final = ("title", "note", "description")
+"""Entities that hold a person's own words: what stands in them asks for nothing."""
 
 
 class Doing(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from router.chat.usage import INCIDENT
 from router.dialogue import bare, finding
 from router.dialogue.doubting import not_ours, which_of_two
 from router.dialogue.hedging import denied, hedged
-from router.dialogue.intents import BY_COMMAND, INTENTS, Doing
+from router.dialogue.intents import BY_COMMAND, FREE_TEXT, INTENTS, Doing
 from router.dialogue.meaning import Meaning, arguments
 from router.dialogue.phrases import TURNS
 from router.dialogue.referring import without
@@ -56,7 +56,7 @@ async def _asked_for(scene: Scene, meant: Meaning, doing: Doing) -> Spoken:
 def _elliptic(scene: Scene, meant: Meaning, last: Call) -> Call | None:
     """`And for payments?`: what was done before with other values, whatever it looks like alone."""
     doing = INTENTS.get(BY_COMMAND.get(last.command, ""))
-    values = [each for each in meant.entities if each.entity not in ("title", "note", "description")]
+    values = [each for each in meant.entities if each.entity not in FREE_TEXT]
     left = without(scene.text, values)
     if doing is None or not values or not _GOES_ON.fullmatch(left) or doing.command == "declare":
         return None

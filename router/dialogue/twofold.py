@@ -9,7 +9,7 @@ import msgspec
 
 from router import ids
 from router.chat.asked import Answer, said
-from router.dialogue.intents import INTENTS
+from router.dialogue.intents import FREE_TEXT, INTENTS
 from router.dialogue.meaning import Meaning
 
 _JOINT: Final = re.compile(
@@ -18,7 +18,6 @@ _JOINT: Final = re.compile(
     r"|set|put|make|mark|silence|mute|snooze|note|add|open|start|declare|create|show|list|tell|get|take)\b)",
     re.IGNORECASE,
 )
-_FREE: Final = ("title", "note", "description")
 
 
 def first_of(id: str) -> str:
@@ -30,7 +29,7 @@ def halves(meant: Meaning) -> tuple[str, str] | None:
     """The two parts of a sentence that may ask for two things; None where it is one, or where what is written
     down for others goes across."""
     text = meant.text
-    words = [each for each in meant.entities if each.entity in _FREE]
+    words = [each for each in meant.entities if each.entity in FREE_TEXT]
     for joint in _JOINT.finditer(text):
         if not any(each.start < joint.end() and joint.start() < each.end for each in words):
             return text[: joint.start()], text[joint.end() :]
